@@ -1,0 +1,89 @@
+package clock
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func TestVirtualFiresInOrderAndJumps(t *testing.T) {
+	c := NewVirtual(start, 0)
+	var mu sync.Mutex
+	var got []string
+	note := func(s string) func() {
+		return func() {
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, s+"@"+c.Now().Sub(start).String())
+		}
+	}
+	release := c.Hold()
+	c.AfterFunc(24*time.Hour, note("day"))
+	c.AfterFunc(time.Second, note("second"))
+	c.AfterFunc(time.Second, note("second too"))
+	c.AfterFunc(-time.Second, note("now"))
+	stopped := c.AfterFunc(time.Minute, note("never"))
+	if !stopped.Stop() || stopped.Stop() {
+		t.Error("Stop must succeed exactly once")
+	}
+	if c.Now() != start {
+		t.Error("a held clock moved")
+	}
+	release()
+	release()
+	if err := c.Quiet(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"now@0s", "second@1s", "second too@1s", "day@24h0m0s"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestVirtualWaitsForHolders(t *testing.T) {
+	c := NewVirtual(start, 0)
+	fired := make(chan time.Time, 1)
+	release := c.Hold()
+	c.AfterFunc(time.Hour, func() { fired <- c.Now() })
+	select {
+	case <-fired:
+		t.Fatal("fired while held")
+	default:
+	}
+	release()
+	if at := <-fired; at != start.Add(time.Hour) {
+		t.Errorf("fired at %v", at)
+	}
+}
+
+func TestVirtualGraceIsCutShortByAHold(t *testing.T) {
+	c := NewVirtual(start, time.Hour) // never within this test
+	c.AfterFunc(time.Second, func() { t.Error("fired within its grace") })
+	c.Hold()()
+	if at, ok := c.Next(); !ok || at != start.Add(time.Second) {
+		t.Errorf("Next = %v, %v", at, ok)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if c.Quiet(ctx) == nil {
+		t.Error("Quiet returned with a timer left")
+	}
+}
+
+func TestScaledRunsFaster(t *testing.T) {
+	c := Scaled(1e6)
+	fired := make(chan struct{})
+	before := c.Now()
+	c.AfterFunc(time.Minute, func() { close(fired) })
+	<-fired
+	if gone := c.Now().Sub(before); gone < time.Minute {
+		t.Errorf("only %v went by", gone)
+	}
+	if (*Timer)(nil).Stop() {
+		t.Error("a nil timer had something to stop")
+	}
+}

@@ -1,0 +1,182 @@
+package clock
+
+// This file defines the virtual clock.
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+)
+
+// Virtual is a [Clock] that jumps. Make it with [NewVirtual].
+type Virtual struct {
+	grace time.Duration // how long, on the wall, it must be idle before it jumps
+
+	mu     sync.Mutex
+	now    time.Time
+	timers timerHeap
+	seq    uint64
+	held   int
+	epoch  uint64 // grows with every hold: a jump planned before one is void
+	idle   chan struct{}
+}
+
+// NewVirtual returns a virtual clock that shows start. It jumps once it has been
+// idle for grace on the wall clock: zero where every actor holds it properly,
+// some milliseconds where clients outside the process take turns with it.
+func NewVirtual(start time.Time, grace time.Duration) *Virtual {
+	return &Virtual{now: start.UTC(), grace: grace}
+}
+
+// Now returns the virtual time.
+func (c *Virtual) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Hold implements [Clock].
+func (c *Virtual) Hold() func() {
+	c.mu.Lock()
+	c.hold()
+	c.mu.Unlock()
+	return once(c.release)
+}
+
+// AfterFunc implements [Clock].
+func (c *Virtual) AfterFunc(d time.Duration, f func()) *Timer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq++
+	t := &timer{at: c.now.Add(max(d, 0)), seq: c.seq, f: f}
+	heap.Push(&c.timers, t)
+	c.settle()
+	return &Timer{stop: func() bool { return c.remove(t) }}
+}
+
+// Next returns the time of the next timer.
+func (c *Virtual) Next() (at time.Time, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.timers) == 0 {
+		return time.Time{}, false
+	}
+	return c.timers[0].at, true
+}
+
+// Quiet waits until nobody holds the clock and no timer is left.
+func (c *Virtual) Quiet(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		if c.held == 0 && len(c.timers) == 0 {
+			c.mu.Unlock()
+			return nil
+		}
+		if c.idle == nil {
+			c.idle = make(chan struct{})
+		}
+		idle := c.idle
+		c.mu.Unlock()
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *Virtual) hold() {
+	c.held++
+	c.epoch++
+}
+
+func (c *Virtual) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held--
+	c.settle()
+}
+
+func (c *Virtual) remove(t *timer) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t.index < 0 {
+		return false
+	}
+	heap.Remove(&c.timers, t.index)
+	c.settle()
+	return true
+}
+
+// settle plans the next jump, or tells who waits for quiet; c.mu is held.
+func (c *Virtual) settle() {
+	switch {
+	case c.held > 0:
+	case len(c.timers) > 0 && c.grace == 0:
+		c.jump()
+	case len(c.timers) > 0:
+		epoch := c.epoch
+		time.AfterFunc(c.grace, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.held == 0 && c.epoch == epoch && len(c.timers) > 0 {
+				c.jump()
+			}
+		})
+	case c.idle != nil:
+		close(c.idle)
+		c.idle = nil
+	}
+}
+
+// jump moves to the next timer and fires it, and it alone: its work may stop the
+// others. c.mu is held.
+func (c *Virtual) jump() {
+	t := heap.Pop(&c.timers).(*timer)
+	if t.at.After(c.now) {
+		c.now = t.at
+	}
+	c.hold()
+	go func() {
+		defer c.release()
+		t.f()
+	}()
+}
+
+type timer struct {
+	at    time.Time
+	seq   uint64
+	f     func()
+	index int // in the heap; -1 when it left
+}
+
+type timerHeap []*timer
+
+func (h timerHeap) Len() int { return len(h) }
+
+func (h timerHeap) Less(i, j int) bool {
+	if h[i].at.Equal(h[j].at) {
+		return h[i].seq < h[j].seq
+	}
+	return h[i].at.Before(h[j].at)
+}
+
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *timerHeap) Push(x any) {
+	t := x.(*timer)
+	t.index = len(*h)
+	*h = append(*h, t)
+}
+
+func (h *timerHeap) Pop() any {
+	old := *h
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h, t.index = old[:len(old)-1], -1
+	return t
+}
