@@ -1,0 +1,450 @@
+// Package store keeps everything durable, in one SQLite file.
+//
+// It is an ordered map from keys to values, in named buckets. [Store.Update]
+// runs one function at a time: what it reads stays true until its writes are in,
+// so a check followed by a write needs no lock. When Update returns nil the
+// writes have reached the disk (WAL, synchronous FULL); when the process dies
+// before that, none of them has. Updates that wait at the same time share one
+// commit: one writer pays 0.3 ms for its sync, a hundred together hardly more.
+//
+// [Store.View] reads a snapshot and never waits for writers.
+//
+// It does not interpret values, expire anything, or keep indexes: services do,
+// by the keys they choose ([Key]). Large objects belong in files. Start at
+// [Open] and [Memory].
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// version is the schema's; a file of another version is refused by name.
+const version = 1
+
+// maxCommit bounds how many updates share a commit, so that none waits long.
+const maxCommit = 256
+
+// Store is one open database. All methods may be called concurrently.
+type Store struct {
+	remove  string  // the directory to remove on Close, if any
+	writer  *sql.DB // one connection, used by the commit loop alone
+	readers *sql.DB
+	queue   chan *update
+	closed  chan struct{}
+	once    sync.Once
+	done    chan struct{}
+}
+
+type update struct {
+	f    func(*Tx) error
+	err  error
+	done chan struct{}
+}
+
+// ErrClosed is what Update answers after Close.
+var ErrClosed = errors.New("the store is closed")
+
+// Open opens, or makes, the store in dir.
+func Open(dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	path := filepath.Join(dir, "state.db")
+	const pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=mmap_size(268435456)"
+	s, err := open("file:" + path + pragmas)
+	if err != nil {
+		return nil, fmt.Errorf("state in %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Memory returns a store that forgets everything when it is closed. It behaves
+// as a file does, save for durability.
+func Memory() *Store {
+	dir, err := os.MkdirTemp("", "stepworks-memory-")
+	if err == nil {
+		var s *Store
+		path := filepath.Join(dir, "state.db")
+		s, err = open("file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(10000)")
+		if err == nil {
+			s.remove = dir
+			return s
+		}
+	}
+	panic("store: no temporary database: " + err.Error())
+}
+
+func open(dsn string) (*Store, error) {
+	writer, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	if err := migrate(writer); err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	readers, err := sql.Open("sqlite", dsn+"&_pragma=query_only(true)")
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	readers.SetMaxOpenConns(4)
+	readers.SetMaxIdleConns(4)
+	s := &Store{writer: writer, readers: readers, queue: make(chan *update, maxCommit), closed: make(chan struct{}), done: make(chan struct{})}
+	go s.commitLoop()
+	return s, nil
+}
+
+func migrate(db *sql.DB) error {
+	var have int
+	if err := db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
+		return err
+	}
+	switch have {
+	case version:
+		return nil
+	case 0:
+		_, err := db.Exec(`CREATE TABLE kv (bucket TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+			PRAGMA user_version = 1`)
+		return err
+	}
+	return fmt.Errorf("it was written by another release (schema %d, this one reads %d): use that release, or `reset` to start empty", have, version)
+}
+
+// Close waits for the updates under way and closes the database.
+func (s *Store) Close() error {
+	var err error
+	s.once.Do(func() {
+		close(s.closed)
+		<-s.done
+		err = errors.Join(s.readers.Close(), s.writer.Close())
+		if s.remove != "" {
+			err = errors.Join(err, os.RemoveAll(s.remove))
+		}
+	})
+	return err
+}
+
+// Update runs f alone among updates and makes its writes durable, all or none.
+// When f returns an error nothing is written and Update returns that error. f
+// must not call Update, and should not do slow things: everybody waits.
+func (s *Store) Update(f func(tx *Tx) error) error {
+	u := &update{f: f, done: make(chan struct{})}
+	select {
+	case <-s.closed:
+		return ErrClosed
+	case s.queue <- u:
+	}
+	select {
+	case <-u.done:
+		return u.err
+	case <-s.done:
+		select {
+		case <-u.done:
+			return u.err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+// View runs f on a snapshot.
+func (s *Store) View(f func(r Reader) error) error {
+	tx, err := s.readers.BeginTx(context.Background(), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	r := &sqlReader{tx: tx}
+	if err := f(r); err != nil {
+		return err
+	}
+	return r.err
+}
+
+func (s *Store) commitLoop() {
+	defer close(s.done)
+	for {
+		select {
+		case u := <-s.queue:
+			s.commit(s.gather(u))
+		case <-s.closed:
+			for {
+				select {
+				case u := <-s.queue:
+					s.commit(s.gather(u))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather takes what else is waiting, without waiting itself.
+func (s *Store) gather(first *update) []*update {
+	batch := []*update{first}
+	for len(batch) < maxCommit {
+		select {
+		case u := <-s.queue:
+			batch = append(batch, u)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (s *Store) commit(batch []*update) {
+	err := s.write(batch)
+	for _, u := range batch {
+		if u.err == nil {
+			u.err = err
+		}
+		close(u.done)
+	}
+}
+
+func (s *Store) write(batch []*update) error {
+	sqlTx, err := s.writer.Begin()
+	if err != nil {
+		return err
+	}
+	w := &sqlReader{tx: sqlTx}
+	dirty := false
+	for _, u := range batch {
+		tx := &Tx{base: w, writes: map[place]*write{}}
+		u.err = tx.run(u.f)
+		if u.err == nil && len(tx.writes) > 0 {
+			dirty = true
+			tx.flush(w)
+		}
+		if w.err != nil {
+			return errors.Join(w.err, sqlTx.Rollback())
+		}
+	}
+	if !dirty {
+		return sqlTx.Rollback()
+	}
+	return sqlTx.Commit()
+}
+
+// Reader reads buckets. Values it returns must not be changed, and slices are
+// valid only until the View or Update ends for callers that keep none: copy what
+// you keep.
+type Reader interface {
+	// Get returns the value of key.
+	Get(bucket, key string) (value []byte, ok bool)
+	// Scan ranges over from <= key < to in order; an empty to means to the end.
+	Scan(bucket, from, to string) iter.Seq2[string, []byte]
+	// ScanBack is Scan from the last key to the first.
+	ScanBack(bucket, from, to string) iter.Seq2[string, []byte]
+}
+
+// Tx is what Update hands out: a Reader that sees its own writes.
+type Tx struct {
+	base   *sqlReader
+	writes map[place]*write
+}
+
+type place struct{ bucket, key string }
+
+type write struct {
+	place
+	value   []byte
+	deleted bool
+}
+
+// run turns a panic of f into a panic of its caller's making only after the
+// batch is safe: the loop must survive, so it becomes an error.
+func (tx *Tx) run(f func(*Tx) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("store: an update panicked: %v", r)
+		}
+	}()
+	return f(tx)
+}
+
+// Put sets key to value, which the store takes over.
+func (tx *Tx) Put(bucket, key string, value []byte) {
+	if value == nil {
+		value = []byte{}
+	}
+	tx.writes[place{bucket, key}] = &write{place: place{bucket, key}, value: value}
+}
+
+// Delete removes key if it is there.
+func (tx *Tx) Delete(bucket, key string) {
+	tx.writes[place{bucket, key}] = &write{place: place{bucket, key}, deleted: true}
+}
+
+// Get implements [Reader].
+func (tx *Tx) Get(bucket, key string) ([]byte, bool) {
+	if w, ok := tx.writes[place{bucket, key}]; ok {
+		return w.value, !w.deleted
+	}
+	return tx.base.Get(bucket, key)
+}
+
+// Scan implements [Reader].
+func (tx *Tx) Scan(bucket, from, to string) iter.Seq2[string, []byte] {
+	return tx.merge(bucket, from, to, tx.base.Scan(bucket, from, to), strings.Compare)
+}
+
+// ScanBack implements [Reader].
+func (tx *Tx) ScanBack(bucket, from, to string) iter.Seq2[string, []byte] {
+	return tx.merge(bucket, from, to, tx.base.ScanBack(bucket, from, to), func(a, b string) int { return cmp.Compare(b, a) })
+}
+
+// merge lays this transaction's own writes over what is stored.
+func (tx *Tx) merge(bucket, from, to string, stored iter.Seq2[string, []byte], order func(a, b string) int) iter.Seq2[string, []byte] {
+	var own []*write
+	for p, w := range tx.writes {
+		if p.bucket == bucket && p.key >= from && (to == "" || p.key < to) {
+			own = append(own, w)
+		}
+	}
+	if len(own) == 0 {
+		return stored
+	}
+	slices.SortFunc(own, func(a, b *write) int { return order(a.key, b.key) })
+	return func(yield func(string, []byte) bool) {
+		next := own
+		emit := func(w *write) bool { return w.deleted || yield(w.key, w.value) }
+		for key, value := range stored {
+			for len(next) > 0 && order(next[0].key, key) < 0 {
+				if !emit(next[0]) {
+					return
+				}
+				next = next[1:]
+			}
+			if len(next) > 0 && next[0].key == key {
+				if !emit(next[0]) {
+					return
+				}
+				next = next[1:]
+				continue
+			}
+			if !yield(key, value) {
+				return
+			}
+		}
+		for _, w := range next {
+			if !emit(w) {
+				return
+			}
+		}
+	}
+}
+
+func (tx *Tx) flush(w *sqlReader) {
+	for _, x := range tx.writes {
+		if x.deleted {
+			w.exec("DELETE FROM kv WHERE bucket = ? AND key = ?", x.bucket, []byte(x.key))
+		} else {
+			w.exec("INSERT INTO kv (bucket, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", x.bucket, []byte(x.key), x.value)
+		}
+	}
+}
+
+// sqlReader reads, and for flush writes, in one SQL transaction. The first error
+// sticks: it fails the whole View or commit, so callers of Get and Scan need not
+// look.
+type sqlReader struct {
+	tx    *sql.Tx
+	err   error
+	stmts map[string]*sql.Stmt
+}
+
+func (r *sqlReader) prepare(query string) *sql.Stmt {
+	if stmt, ok := r.stmts[query]; ok {
+		return stmt
+	}
+	stmt, err := r.tx.Prepare(query)
+	r.fail(err)
+	if r.stmts == nil {
+		r.stmts = map[string]*sql.Stmt{}
+	}
+	r.stmts[query] = stmt
+	return stmt
+}
+
+func (r *sqlReader) fail(err error) {
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("store: %w", err)
+	}
+}
+
+func (r *sqlReader) exec(query string, args ...any) {
+	if stmt := r.prepare(query); r.err == nil {
+		_, err := stmt.Exec(args...)
+		r.fail(err)
+	}
+}
+
+// Get implements [Reader].
+func (r *sqlReader) Get(bucket, key string) ([]byte, bool) {
+	stmt := r.prepare("SELECT value FROM kv WHERE bucket = ? AND key = ?")
+	if r.err != nil {
+		return nil, false
+	}
+	var value []byte
+	err := stmt.QueryRow(bucket, []byte(key)).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, false
+	}
+	r.fail(err)
+	return value, err == nil
+}
+
+// Scan implements [Reader].
+func (r *sqlReader) Scan(bucket, from, to string) iter.Seq2[string, []byte] {
+	return r.scan(bucket, from, to, "ASC")
+}
+
+// ScanBack implements [Reader].
+func (r *sqlReader) ScanBack(bucket, from, to string) iter.Seq2[string, []byte] {
+	return r.scan(bucket, from, to, "DESC")
+}
+
+func (r *sqlReader) scan(bucket, from, to, direction string) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		query, args := "SELECT key, value FROM kv WHERE bucket = ? AND key >= ?", []any{bucket, []byte(from)}
+		if to != "" {
+			query, args = query+" AND key < ?", append(args, []byte(to))
+		}
+		stmt := r.prepare(query + " ORDER BY key " + direction)
+		if r.err != nil {
+			return
+		}
+		rows, err := stmt.Query(args...)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var key, value []byte
+			if err := rows.Scan(&key, &value); err != nil {
+				r.fail(err)
+				return
+			}
+			if !yield(string(key), value) {
+				return
+			}
+		}
+		r.fail(rows.Err())
+	}
+}
