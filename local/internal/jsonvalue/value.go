@@ -36,13 +36,13 @@ type Number string
 // Int returns the Number that spells n.
 func Int(n int64) Number { return Number(strconv.FormatInt(n, 10)) }
 
-// Float returns the shortest Number that reads back as f, in the notation that
-// AWS's Java services and JavaScript share for ordinary magnitudes.
+// Float returns the shortest Number that reads back as f, written as JavaScript
+// writes it: plain digits from 1e-6 up to 1e21, else with an exponent.
 func Float(f float64) Number {
-	if f == math.Trunc(f) && math.Abs(f) < 1e21 {
+	if a := math.Abs(f); a == 0 || a >= 1e-6 && a < 1e21 {
 		return Number(strconv.FormatFloat(f, 'f', -1, 64))
 	}
-	return Number(strings.Replace(strconv.FormatFloat(f, 'g', -1, 64), "e-0", "e-", 1))
+	return Number(strings.Replace(strconv.FormatFloat(f, 'e', -1, 64), "e-0", "e-", 1))
 }
 
 // Float64 returns the nearest double; ok is false when the number overflows one.

@@ -73,6 +73,14 @@ func TestEqualAndCompare(t *testing.T) {
 	}
 }
 
+func TestFloatSpelling(t *testing.T) {
+	for f, want := range map[float64]Number{1767268800.5: "1767268800.5", 1e20: "100000000000000000000", 1e21: "1e+21", 1e-7: "1e-7", 0.000001: "0.000001", 3: "3"} {
+		if got := Float(f); got != want {
+			t.Errorf("Float(%g) = %s, want %s", f, got, want)
+		}
+	}
+}
+
 func TestObjectsAreImmutable(t *testing.T) {
 	o := MustParse(`{"a":1,"b":2}`).(*Object)
 	_, _ = o.With("a", nil), o.Without("b")
