@@ -1,0 +1,73 @@
+# Stepworks. `make help` lists the targets. Only Go and make are needed, except
+# where a target says otherwise.
+
+GO      ?= go
+# Where a stack that `make run` drives lives: empty starts the local AWS.
+ENDPOINT ?=
+# One story of `make run`, by name: make run STORY=declined
+STORY   ?=
+# The architecture that functions are built for: arm64 or x86_64.
+ARCH    ?= arm64
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run up test race cover build lint fmt bench slow clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## build, start the local AWS, deploy, tell the stories; exit 1 if one ends otherwise than expected
+	@$(GO) run ./local run $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STORY),--story $(STORY)) $(ARGS)
+
+up: ## keep the local AWS running: endpoint http://127.0.0.1:4566
+	@$(GO) run ./local up $(ARGS)
+
+test: ## all tests; under 60 s when the build is warm
+	$(GO) test ./...
+
+race: ## all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+cover: ## statement coverage of the workers
+	$(GO) test -coverprofile=coverage.out -coverpkg=./functions/...,./shared/... ./functions/... ./shared/...
+	@$(GO) tool cover -func=coverage.out | tail -1
+
+build: ## build every function for AWS (ARCH=arm64 or x86_64) and print the sizes
+	@mkdir -p bin/$(ARCH)
+	@GOOS=linux GOARCH=$(GOARCH_$(ARCH)) $(GO) build $(LAMBDA_FLAGS) -o bin/$(ARCH)/ ./functions/...
+	@ls -l bin/$(ARCH) | awk 'NR>1{printf "  %-20s %6.2f MB\n", $$9, $$5/1e6; n++; s+=$$5} END{printf "  %d functions, %.1f MB\n", n, s/1e6}'
+
+lint: ## gofmt, go vet, golangci-lint, go mod tidy: nothing may be left to say
+	@test -z "$$(gofmt -l .)" || { echo "gofmt wants:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+
+fmt: ## format
+	gofmt -w .
+
+bench: ## benchmarks, as ratios against a baseline of the same run
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./local/... ./shared/...
+
+slow: ## long fuzzing and crash tests, beyond the sample that `make test` runs
+	@for pkg in $$($(GO) list ./local/... ./shared/...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$pkg || exit 1; \
+	  done; done
+
+clean: ## remove what was built, and the local state
+	rm -rf bin .local .aws-sam coverage.out
+
+# SAM runs `make build-<LogicalId>` with ARTIFACTS_DIR set, once for each
+# function: ValidateFunction is functions/*/validate. The flags make a static,
+# stripped, reproducible binary; lambda.norpc lets the linker drop a third of it.
+# These targets must not be phony: make looks up no pattern rule for those.
+GOARCH_arm64  := arm64
+GOARCH_x86_64 := amd64
+LAMBDA_FLAGS  := -trimpath -buildvcs=false -tags=lambda.norpc -ldflags="-s -w -buildid="
+
+build-%Function:
+	@step=$$(printf %s '$*' | cut -c1 | tr A-Z a-z)$$(printf %s '$*' | cut -c2-); \
+	dir=$$(ls -d functions/*/$$step); \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCH)) $(GO) build $(LAMBDA_FLAGS) -o "$(ARTIFACTS_DIR)/bootstrap" ./$$dir
