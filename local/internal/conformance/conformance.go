@@ -1,0 +1,121 @@
+// Package conformance reads recorded answers of AWS for tests.
+//
+// The recordings are not part of this repository. They are looked for in a
+// folder shared/conformance beside the repository or beside a folder above it;
+// where there is none, [Open] skips the test and says so. A test that uses them
+// states the agreement it demands, and prints the one it found through [Tally].
+//
+// It is for tests only. Start at [Open].
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// maxRow is the longest line a recording may have.
+const maxRow = 16 << 20
+
+// Open yields the rows of a recording, each one JSON object. It skips the test
+// when the recordings are not there.
+func Open(t testing.TB, file string) iter.Seq[json.RawMessage] {
+	t.Helper()
+	path, found := find(file)
+	if !found {
+		t.Skipf("NOT CHECKED against recorded AWS answers: no folder shared/conformance with %s above the working directory", file)
+	}
+	return func(yield func(json.RawMessage) bool) {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		lines := bufio.NewScanner(f)
+		lines.Buffer(nil, maxRow)
+		for lines.Scan() {
+			if !yield(append(json.RawMessage(nil), lines.Bytes()...)) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Rows is Open with each row decoded into a T. A bare Infinity, which the
+// recorder wrote where JSON has no such number, reads as null.
+func Rows[T any](t testing.TB, file string) iter.Seq[T] {
+	t.Helper()
+	rows := Open(t, file)
+	return func(yield func(T) bool) {
+		for row := range rows {
+			var v T
+			if err := json.Unmarshal(bytes.ReplaceAll(row, []byte(" Infinity"), []byte(" null")), &v); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+func find(file string) (path string, found bool) {
+	dir, err := os.Getwd()
+	for err == nil {
+		path = filepath.Join(dir, "shared", "conformance", file)
+		if _, err := os.Stat(path); err == nil {
+			return path, true
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			break
+		}
+		dir = parent
+	}
+	return "", false
+}
+
+// Tally counts agreement with a recording.
+type Tally struct {
+	Name          string
+	agreed, total int
+	differences   []string
+}
+
+// Check counts one case; the difference is empty when it agrees.
+func (y *Tally) Check(id, difference string) {
+	y.total++
+	if difference == "" {
+		y.agreed++
+		return
+	}
+	y.differences = append(y.differences, id+": "+difference)
+}
+
+// shown bounds how many differences Demand prints.
+const shown = 20
+
+// Demand prints the agreement and fails the test when it is below percent.
+func (y *Tally) Demand(t testing.TB, percent float64) {
+	t.Helper()
+	if y.total == 0 {
+		t.Fatalf("%s: no cases", y.Name)
+	}
+	got := 100 * float64(y.agreed) / float64(y.total)
+	summary := fmt.Sprintf("%s: %d of %d agree with the recording (%.1f %%, demanded %.1f %%)", y.Name, y.agreed, y.total, got, percent)
+	t.Log(summary)
+	for _, d := range y.differences[:min(len(y.differences), shown)] {
+		t.Log(d)
+	}
+	if got < percent {
+		t.Error(summary)
+	}
+}
