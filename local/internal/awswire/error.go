@@ -15,6 +15,9 @@ type Error struct {
 	Message string
 	Status  int            // 0: as the service's table says, else 400
 	Members map[string]any // further members of the error's shape, json-encodable
+	// QueryCode is the code that older clients know, of services that once spoke
+	// the query protocol; empty: Code.
+	QueryCode string
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

@@ -251,9 +251,4 @@ func (queryCodec) fail(c *call, w http.ResponseWriter, e *Error) {
 // queryErrorCode is the code as the query protocol spells it: services that once
 // spoke it keep the old spelling in X-Amzn-Query-Error
 // (https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait).
-func queryErrorCode(e *Error) string {
-	if old, ok := e.Members["QueryErrorCode"].(string); ok {
-		return old
-	}
-	return e.Code
-}
+func queryErrorCode(e *Error) string { return firstOf(e.QueryCode, e.Code) }
