@@ -1,0 +1,61 @@
+package main
+
+// This file defines what the validate step does.
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/stepworks/stepworks/shared/money"
+	"github.com/stepworks/stepworks/shared/order"
+)
+
+// Result is the answer. Every field is always there, so that the state machine
+// can ask for any of them; isValid and duplicate are always booleans.
+type Result struct {
+	StatusCode          int           `json:"statusCode"` // 200, or 400 when it is not valid
+	IsValid             bool          `json:"isValid"`
+	OrderID             string        `json:"orderId"` // empty when the submission has no usable one
+	CustomerID          string        `json:"customerId"`
+	Amount              *money.Amount `json:"amount"` // null when it is not valid
+	TotalAmount         *money.Amount `json:"totalAmount"`
+	ValidatedOrder      *order.Order  `json:"validatedOrder"`
+	ValidationTimestamp string        `json:"validationTimestamp"`
+	Error               string        `json:"error,omitempty"`
+
+	Duplicate   bool         `json:"duplicate"` // placed before, and not this execution's to work on
+	OrderStatus order.Status `json:"orderStatus"`
+	Failure     string       `json:"failure"` // the Fail state that a duplicate's order ended in
+}
+
+type handler struct{ book order.Book }
+
+func (h handler) handle(ctx context.Context, s order.Submission) (Result, error) {
+	at := s.Execution.Time
+	if at.IsZero() {
+		at = time.Now()
+	}
+	result := Result{StatusCode: 400, OrderID: s.OrderID, ValidationTimestamp: at.UTC().Format(time.RFC3339Nano), Error: s.Problem}
+	if s.Problem != "" {
+		slog.InfoContext(ctx, "order refused", "orderId", s.OrderID, "problem", s.Problem)
+		return result, nil
+	}
+	placement, err := h.book.Place(ctx, s)
+	if err != nil {
+		return result, err
+	}
+	if result.Error = placement.Problem; result.Error != "" {
+		slog.WarnContext(ctx, "order id used twice", "orderId", s.OrderID)
+		return result, nil
+	}
+	slog.InfoContext(ctx, "order validated", "orderId", s.OrderID, "duplicate", placement.Duplicate, "status", placement.Record.Status)
+	return accepted(result, s.Order, placement), nil
+}
+
+func accepted(r Result, o order.Order, p order.Placement) Result {
+	r.StatusCode, r.IsValid = 200, true
+	r.CustomerID, r.Amount, r.TotalAmount, r.ValidatedOrder = o.CustomerID, &o.Total, &o.Total, &o
+	r.Duplicate, r.OrderStatus, r.Failure = p.Duplicate, p.Record.Status, p.Record.Failure
+	return r
+}

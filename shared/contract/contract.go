@@ -1,0 +1,147 @@
+// Package contract holds what this project says and hears on its event buses:
+// the sources, the detail-types and the payloads. Publishers and consumers use
+// these constants and structs, the rules in template.yaml match them, and
+// events/put holds an example of each; tests hold the three together.
+//
+// Numbers that are money stay text (json.Number): see package money. Consumers
+// accept unknown fields, so a payload may grow; a field never changes its
+// meaning or goes away.
+//
+// What an order looks like when it arrives is not trusted: package order reads
+// submissions field by field. The structs here are for those who send, and for
+// what has been checked.
+//
+// Start at [Catalogue].
+package contract
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Sources.
+const (
+	SourceShop        = "ecommerce.orders"
+	SourceMyApp       = "myapp.orders"
+	SourcePayments    = "ecommerce.payments"
+	SourceFulfillment = "ecommerce.fulfillment"
+)
+
+// Detail-types.
+const (
+	OrderPlaced      = "Order Placed"
+	OrderCreated     = "Order Created"
+	OrderFailed      = "Order Failed"
+	OrderFulfilled   = "Order Fulfilled"
+	PaymentCompleted = "Payment Completed"
+)
+
+// Values that rules match on.
+const (
+	StatusPending   = "pending"
+	StatusSuccess   = "success"
+	StatusFulfilled = "fulfilled"
+)
+
+// Event is an event as EventBridge delivers it to a function.
+// https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+type Event[Detail any] struct {
+	ID         string    `json:"id"`
+	Source     string    `json:"source"`
+	DetailType string    `json:"detail-type"`
+	Account    string    `json:"account"`
+	Region     string    `json:"region"`
+	Time       time.Time `json:"time"`
+	Detail     Detail    `json:"detail"`
+}
+
+// Type is one kind of event.
+type Type struct {
+	Source, DetailType string
+	Meaning            string
+	Detail             func() any // a new payload, for decoding
+}
+
+// Catalogue lists every kind of event of the order workflow.
+var Catalogue = []Type{
+	{SourceShop, OrderPlaced, "the shop took an order: starts the workflow", func() any { return new(OrderPlacedDetail) }},
+	{SourceMyApp, OrderCreated, "myapp took an order: starts the workflow", func() any { return new(OrderCreatedDetail) }},
+	{SourcePayments, PaymentCompleted, "an order was paid", func() any { return new(PaymentCompletedDetail) }},
+	{SourceFulfillment, OrderFulfilled, "an order was fulfilled", func() any { return new(OrderFulfilledDetail) }},
+	{SourceShop, OrderFailed, "an order ended unfulfilled", func() any { return new(OrderFailedDetail) }},
+}
+
+// OrderPlacedDetail is the detail of Order Placed.
+type OrderPlacedDetail struct {
+	Status    string `json:"status"`
+	OrderData Order  `json:"orderData"`
+}
+
+// Order is an order in the words of Order Placed.
+type Order struct {
+	OrderID         string          `json:"orderId,omitempty"`
+	CustomerID      string          `json:"customerId,omitempty"`
+	Items           []Line          `json:"items,omitempty"`
+	TotalAmount     json.Number     `json:"totalAmount,omitempty"`
+	Currency        string          `json:"currency,omitempty"`
+	ShippingAddress json.RawMessage `json:"shippingAddress,omitempty"`
+}
+
+// Line is one line of an order.
+type Line struct {
+	ProductID string      `json:"productId"`
+	Quantity  json.Number `json:"quantity"`
+	Price     json.Number `json:"price,omitempty"`
+}
+
+// OrderCreatedDetail is the detail of Order Created.
+type OrderCreatedDetail struct {
+	Status          string          `json:"status"`
+	OrderID         string          `json:"orderId,omitempty"`
+	CustomerID      string          `json:"customerId,omitempty"`
+	Amount          json.Number     `json:"amount,omitempty"`
+	Currency        string          `json:"currency,omitempty"`
+	Items           []Line          `json:"items,omitempty"`
+	ShippingAddress json.RawMessage `json:"shippingAddress,omitempty"`
+}
+
+// EventMetadata is what OrderCreatedRule's input transformer adds to an order.
+type EventMetadata struct {
+	EventID   string `json:"eventId"`
+	EventTime string `json:"eventTime"`
+	Source    string `json:"source"`
+	Account   string `json:"account"`
+	Region    string `json:"region"`
+}
+
+// PaymentCompletedDetail is the detail of Payment Completed. Timestamp is in
+// seconds since 1970.
+type PaymentCompletedDetail struct {
+	OrderID       string      `json:"orderId"`
+	Status        string      `json:"status"`
+	Amount        json.Number `json:"amount"`
+	Currency      string      `json:"currency,omitempty"`
+	PaymentID     string      `json:"paymentId,omitempty"`
+	TransactionID string      `json:"transactionId,omitempty"`
+	Timestamp     int64       `json:"timestamp"`
+}
+
+// OrderFulfilledDetail is the detail of Order Fulfilled. Timestamp is RFC 3339.
+type OrderFulfilledDetail struct {
+	OrderID       string `json:"orderId"`
+	Status        string `json:"status"`
+	FulfillmentID string `json:"fulfillmentId,omitempty"`
+	Timestamp     string `json:"timestamp"`
+}
+
+// OrderFailedDetail is the detail of Order Failed, which the state machine
+// itself publishes. Status is the order's final status, Error the name of the
+// Fail state, Reason what was wrong.
+type OrderFailedDetail struct {
+	OrderID     string `json:"orderId"`
+	Status      string `json:"status"`
+	Error       string `json:"error"`
+	Reason      string `json:"reason"`
+	ExecutionID string `json:"executionId"`
+	Timestamp   string `json:"timestamp"`
+}

@@ -1,0 +1,128 @@
+// Package failure names everything that can go wrong in a worker. A name is what
+// Step Functions sees as the error, so it is what a state machine's Retry and
+// Catch match in ErrorEquals.
+//
+// Lambda reports the type of the outermost Go error, so an error wrapped by
+// fmt.Errorf would arrive as "wrapError" and match nothing. Workers therefore
+// wrap freely, and package step asks [Of] once, at the door, which name an error
+// carries.
+//
+//	Input.*      the payload is not what this step takes
+//	Order.*      the order is not one this step may work on
+//	Payment.*    money does not add up
+//	Event.*      the bus refuses an event for good
+//	Access.*     the function's role lacks a permission
+//	Transient.*  the same call may succeed a moment later
+//	Internal.*   a fault in our own code
+//
+// A refusal that is part of the business (no stock, a declined payment, an
+// invalid order) is a result and has no name here. The table does not say how
+// often to retry; the state machines do.
+//
+// Start at [Table].
+package failure
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Name is the name of a failure, as ErrorEquals spells it.
+type Name string
+
+// The failures that workers raise.
+const (
+	InputMalformed        Name = "Input.Malformed"
+	OrderNotFound         Name = "Order.NotFound"
+	OrderSuperseded       Name = "Order.Superseded"
+	PaymentAmountMismatch Name = "Payment.AmountMismatch"
+	PaymentNotFound       Name = "Payment.NotFound"
+	EventTooLarge         Name = "Event.TooLarge"
+	EventRejected         Name = "Event.Rejected"
+	AccessDenied          Name = "Access.Denied"
+	TransientThrottled    Name = "Transient.Throttled"
+	TransientUnavailable  Name = "Transient.Unavailable"
+	TransientTimeout      Name = "Transient.Timeout"
+	InternalUnexpected    Name = "Internal.Unexpected"
+)
+
+// The failures that service integrations raise and state machines match.
+const (
+	ConditionalCheckFailed Name = "DynamoDB.ConditionalCheckFailedException"
+)
+
+// Row is what there is to know about one failure.
+type Row struct {
+	Name      Name
+	Meaning   string
+	Retryable bool // the same call may succeed later without anybody's doing
+	Worker    bool // raised by a worker; otherwise by a service integration of a state machine
+}
+
+// Table lists every failure that a state machine of this project may name.
+var Table = []Row{
+	{InputMalformed, "the payload is not JSON of the shape this step takes", false, true},
+	{OrderNotFound, "the order is not stored, so there is nothing to work on", false, true},
+	{OrderSuperseded, "another execution has this order, or it was closed meanwhile; nothing was changed", false, true},
+	{PaymentAmountMismatch, "an amount differs from the stored order's total", false, true},
+	{PaymentNotFound, "the order has no such payment", false, true},
+	{EventTooLarge, "an event exceeds what EventBridge takes", false, true},
+	{EventRejected, "EventBridge refused an event for good", false, true},
+	{AccessDenied, "the function's role lacks a permission", false, true},
+	{TransientThrottled, "a service asked to slow down, or two transactions met", true, true},
+	{TransientUnavailable, "a service or the payment gateway did not answer properly", true, true},
+	{TransientTimeout, "the time of this invocation ran out", true, true},
+	{InternalUnexpected, "a fault in our own code: the log has the whole error", false, true},
+	{ConditionalCheckFailed, "dynamodb:updateItem found the item in another state", false, false},
+}
+
+// Error is an error with a name.
+type Error struct {
+	Name    Name
+	Message string // what was wrong, where, and what would be right
+	Cause   error  // may be nil
+}
+
+// New makes an error called name; format and args say what was wrong.
+func New(name Name, format string, args ...any) *Error {
+	return &Error{Name: name, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap makes an error called name out of cause; format and args say what was
+// being done.
+func Wrap(name Name, cause error, format string, args ...any) *Error {
+	return &Error{Name: name, Message: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// Error says what was wrong, without the name: Step Functions carries that apart.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Retryable tells whether the call that ended in err may succeed when repeated.
+func Retryable(err error) bool {
+	name := Of(err).Name
+	for _, row := range Table {
+		if row.Name == name {
+			return row.Retryable
+		}
+	}
+	return false
+}
+
+// Of returns the failure that err carries, however deeply it is wrapped. An
+// error that nobody named is classified by what it is (a deadline, an answer of
+// AWS); what remains is Internal.Unexpected.
+func Of(err error) *Error {
+	var named *Error
+	if errors.As(err, &named) {
+		return &Error{Name: named.Name, Message: err.Error(), Cause: err}
+	}
+	return &Error{Name: classify(err), Message: err.Error(), Cause: err}
+}
