@@ -27,6 +27,12 @@ type (
 		Token      string          // the task token of this attempt, unguessable. Every task has one; activities and .waitForTaskToken hand it out
 		Attempt    int             // 0 first, then 1, 2, ... on retries
 
+		// Started and Submitted are told by Pending: how far the task had come.
+		// Submitted is the service's answer of a .sync or .waitForTaskToken task;
+		// Parameters are gone when only the token's answer matters any more.
+		Started   bool
+		Submitted jsonvalue.Value
+
 		// Timeout and Heartbeat are told for the client's sake and for
 		// histories. The execution itself keeps the time, by StartTimer.
 		Timeout, Heartbeat time.Duration // 0: none
@@ -37,8 +43,8 @@ type (
 	// that comes later is ignored.
 	CancelTask struct {
 		Task ID
-		// Fired is the error that the task got instead, States.Timeout for one.
-		Fired string
+		// Reason is the error that the task got instead, States.Timeout for one.
+		Reason string
 	}
 
 	// StartTimer asks for TimerFired at a time, at once if it has passed.
@@ -51,27 +57,28 @@ type (
 	CancelTimer struct{ Timer ID }
 
 	// StartMapRun asks for a map run: read the items (or take Items), make the
-	// child inputs with [StartMapRun.Inputs], run them as child executions of
-	// Machine, write the results. The driver answers with MapRunSucceeded or
-	// MapRunFailed.
+	// child inputs with a [Selector], run the processor ([asl.Machine.Processor])
+	// as child executions, write the results. The driver answers with
+	// MapRunSucceeded or MapRunFailed. [StartMapRun.Exceeded],
+	// [StartMapRun.Results] and [StartMapRun.Files] decide for it.
 	StartMapRun struct {
 		MapRun        ID
 		ARN           string // of the map run, as the history's MapRunStarted tells it
 		State         string // the Map state's name
 		Label         string
-		Pointer       string // JSON pointer of the Map state in the definition, for [asl.Machine.Processor]
+		Location      string // of the Map state in the definition, for [asl.Machine.Processor]
 		ExecutionType string // STANDARD or EXPRESS
 
 		Items  []jsonvalue.Value // when there is no Reader
 		Reader *ItemReader
 
-		Selection Selection // what ItemSelector needs, for Inputs
+		Selection Selection // what ItemSelector needs
 		Batcher   *ItemBatcher
 		Writer    *ResultWriter
 
-		MaxConcurrency             int     // 0: no limit but AWS's 10,000
-		ToleratedFailureCount      *int64  // nil: not given
-		ToleratedFailurePercentage float64 // 0: not given
+		MaxConcurrency             int      // 0: no limit but AWS's 10,000
+		ToleratedFailureCount      *int64   // nil: not given
+		ToleratedFailurePercentage *float64 // nil: not given
 	}
 
 	// CancelMapRun stops a map run and its children.
@@ -115,7 +122,7 @@ type ItemReader struct {
 	ManifestType      string // S3_INVENTORY or ATHENA_DATA
 	Transformation    string // NONE or LOAD_AND_FLATTEN, for a listing
 	ItemsPointer      string // path to the array inside a JSON file
-	MaxItems          int64  // 0: all
+	MaxItems          int64  // 0: all; negative: States.ItemReaderFailed, "field MaxItems must be positive"
 }
 
 // ItemBatcher groups items into one child execution each.
@@ -139,6 +146,7 @@ type ResultWriter struct {
 // can make child inputs after a restart too.
 type Selection struct {
 	Input     jsonvalue.Value   // the state's input after InputPath
-	Context   jsonvalue.Value   // the context object, without Map
+	Context   *jsonvalue.Object // the context object, without Map
 	Variables *jsonvalue.Object // the variables in scope
+	EnteredID int64             // the event of entering the state, for causes
 }
