@@ -1,0 +1,109 @@
+// Package eventbridge is EventBridge (Classic): event buses, rules and their
+// targets, and the delivery of events to them.
+//
+// An event that PutEvents accepts is stored, with one delivery for every target
+// of every rule that matches it, before PutEvents answers. Each delivery is then
+// tried until its target took it or its retry policy is exhausted, whatever
+// happens to the process in between; what cannot be delivered goes to the
+// target's dead-letter queue with the reason. So every accepted event reaches
+// every target at least once or its dead-letter queue, and may reach a target
+// twice when the process is killed between a delivery and its record.
+//
+//	PutEvents -> matching (package eventpattern) -> delivery, stored
+//	          -> input (InputPath, Input, transformer) -> target, as the target's role
+//	          -> on failure: again later, or the dead-letter queue
+//
+// Targets are reached through [Caller], the in-process form of their own APIs:
+// Lambda, Step Functions, SQS, SNS, CloudWatch Logs, another event bus. A target
+// of another kind is refused by PutTargets. Time, backoff included, is the
+// injected clock's.
+//
+// Start at [New], [Service.API] and [Service.Start].
+package eventbridge
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/clock"
+	"github.com/stepworks/stepworks/local/internal/journal"
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+	"github.com/stepworks/stepworks/local/internal/store"
+)
+
+// Caller runs operations of other services in process.
+type Caller interface {
+	Call(ctx context.Context, as awswire.Identity, service, operation string, params jsonvalue.Value) (jsonvalue.Value, error)
+}
+
+// Config is what the service needs.
+type Config struct {
+	Account, Region string
+	Store           *store.Store
+	Clock           clock.Clock
+	Caller          Caller
+	Journal         *journal.Journal // may be nil
+	Log             *slog.Logger     // nil: the default one
+}
+
+// Service is EventBridge.
+type Service struct {
+	Config
+	courier *courier
+
+	mu         sync.Mutex
+	buses      map[string]*busState // what matching needs, by bus; rebuilt after a change
+	generation uint64               // grows with every change
+}
+
+// New returns the service. It touches no other service before [Service.Start].
+func New(cfg Config) (*Service, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Service{Config: cfg, buses: map[string]*busState{}}
+	s.courier = newCourier(s)
+	return s, s.ensureDefaultBus()
+}
+
+// Start takes up the deliveries that an earlier process left. Call it once, when
+// the services that are targets can be called.
+func (s *Service) Start() error { return s.resume() }
+
+// Close waits for the deliveries under way and starts no more; they stay stored.
+func (s *Service) Close() { s.courier.close() }
+
+// API lists the operations.
+func (s *Service) API() awswire.Service {
+	return awswire.Service{
+		Name: "events", Protocol: awswire.JSON11, Target: "AWSEvents",
+		Operations: []awswire.Operation{
+			awswire.Op("PutEvents", s.mayPutEvents, s.putEvents),
+			awswire.Op("TestEventPattern", s.anywhere("TestEventPattern"), s.testEventPattern),
+
+			awswire.Op("CreateEventBus", onBus(s, "CreateEventBus", func(in *createEventBusInput) string { return in.Name }), s.createEventBus),
+			awswire.Op("DeleteEventBus", onBus(s, "DeleteEventBus", func(in *deleteEventBusInput) string { return in.Name }), s.deleteEventBus),
+			awswire.Op("DescribeEventBus", onBus(s, "DescribeEventBus", func(in *describeEventBusInput) string { return in.Name }), s.describeEventBus),
+			awswire.Op("UpdateEventBus", onBus(s, "UpdateEventBus", func(in *updateEventBusInput) string { return in.Name }), s.updateEventBus),
+			awswire.Op("ListEventBuses", func(*listEventBusesInput) []awswire.Access { return s.access("ListEventBuses", "*") }, s.listEventBuses),
+
+			awswire.Op("PutRule", onRule(s, "PutRule", func(in *putRuleInput) (string, string) { return in.EventBusName, in.Name }), s.putRule),
+			awswire.Op("DescribeRule", ruleAccess(s, "DescribeRule"), s.describeRule),
+			awswire.Op("DeleteRule", onRule(s, "DeleteRule", func(in *deleteRuleInput) (string, string) { return in.EventBusName, in.Name }), s.deleteRule),
+			awswire.Op("EnableRule", ruleAccess(s, "EnableRule"), s.enableRule),
+			awswire.Op("DisableRule", ruleAccess(s, "DisableRule"), s.disableRule),
+			awswire.Op("ListRules", onBus(s, "ListRules", func(in *listRulesInput) string { return in.EventBusName }), s.listRules),
+			awswire.Op("ListRuleNamesByTarget", onBus(s, "ListRuleNamesByTarget", func(in *listRuleNamesByTargetInput) string { return in.EventBusName }), s.listRuleNamesByTarget),
+
+			awswire.Op("PutTargets", onRule(s, "PutTargets", func(in *putTargetsInput) (string, string) { return in.EventBusName, in.Rule }), s.putTargets),
+			awswire.Op("RemoveTargets", onRule(s, "RemoveTargets", func(in *removeTargetsInput) (string, string) { return in.EventBusName, in.Rule }), s.removeTargets),
+			awswire.Op("ListTargetsByRule", onRule(s, "ListTargetsByRule", func(in *listTargetsByRuleInput) (string, string) { return in.EventBusName, in.Rule }), s.listTargetsByRule),
+
+			awswire.Op("TagResource", tagAccess(s, "TagResource", func(in *tagResourceInput) string { return in.ResourceARN }), s.tagResource),
+			awswire.Op("UntagResource", tagAccess(s, "UntagResource", func(in *untagResourceInput) string { return in.ResourceARN }), s.untagResource),
+			awswire.Op("ListTagsForResource", tagAccess(s, "ListTagsForResource", func(in *listTagsInput) string { return in.ResourceARN }), s.listTags),
+		},
+	}
+}
