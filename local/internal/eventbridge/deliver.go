@@ -76,15 +76,15 @@ const (
 )
 
 // backoff returns the pause behind the n-th failed attempt. Its jitter, a
-// quarter up or down, comes from the delivery's id: virtual time stays
-// deterministic.
+// quarter up or down, comes from rule, target and time, so that the same happens
+// again in virtual time.
 func (d *delivery) backoff(n int) time.Duration {
 	pause := maxBackoff
 	if n < 10 {
 		pause = min(firstBackoff<<(n-1), maxBackoff)
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(d.ID + strconv.Itoa(n)))
+	_, _ = h.Write([]byte(d.RuleARN + " " + d.Target.ID + " " + d.Ingested.String() + " " + strconv.Itoa(n)))
 	return pause*3/4 + time.Duration(h.Sum32()%1000)*pause/2000
 }
 
