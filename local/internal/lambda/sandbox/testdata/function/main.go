@@ -1,0 +1,98 @@
+// Command function is the Lambda function of this package's tests: its event, or
+// at start its environment, tells it what to do.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+type event struct {
+	Do    string
+	Text  string
+	Size  int
+	Delay int // milliseconds
+}
+
+type declined struct{}
+
+func (declined) Error() string { return "declined" }
+
+var served int
+
+func handle(ctx context.Context, in event) (any, error) {
+	served++
+	lc, _ := lambdacontext.FromContext(ctx)
+	switch in.Do {
+	case "echo":
+		return in, nil
+	case "print":
+		fmt.Println("out: " + in.Text)
+		fmt.Fprintln(os.Stderr, "err: "+in.Text)
+		fmt.Print("no newline")
+		return nil, nil
+	case "context":
+		deadline, _ := ctx.Deadline()
+		return map[string]any{"id": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "left": time.Until(deadline).Milliseconds(),
+			"trace": os.Getenv("_X_AMZN_TRACE_ID"), "served": served, "pid": os.Getpid(), "client": lc.ClientContext.Custom}, nil
+	case "environment":
+		vars := map[string]string{}
+		for _, v := range os.Environ() {
+			name, value, _ := strings.Cut(v, "=")
+			vars[name] = value
+		}
+		vars["cwd"], _ = os.Getwd()
+		return vars, nil
+	case "error":
+		return nil, errors.New(in.Text)
+	case "typed":
+		return nil, declined{}
+	case "named":
+		return nil, messages.InvokeResponse_Error{Type: "Payment.Declined", Message: in.Text}
+	case "panic":
+		panic(in.Text)
+	case "exit":
+		os.Exit(in.Size)
+	case "sleep":
+		time.Sleep(time.Duration(in.Delay) * time.Millisecond)
+		return "slept", nil
+	case "child":
+		return exec.Command("sleep", "300").Start(), nil
+	case "large":
+		return strings.Repeat("a", in.Size), nil
+	case "stream":
+		return io.MultiReader(strings.NewReader(`{"streamed":`), brokenReader{}), nil
+	}
+	return nil, fmt.Errorf("no such thing to do: %q", in.Do)
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, declined{} }
+
+func main() {
+	fmt.Println("starting")
+	switch os.Getenv("INIT") {
+	case "exit":
+		os.Exit(3)
+	case "panic":
+		panic("no configuration")
+	case "hang":
+		select {}
+	}
+	var options []lambda.Option
+	if file := os.Getenv("SIGTERM_FILE"); file != "" {
+		options = append(options, lambda.WithEnableSIGTERM(func() { _ = os.WriteFile(file, []byte("terminated"), 0o600) }))
+	}
+	lambda.StartWithOptions(handle, options...)
+}
