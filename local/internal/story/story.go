@@ -1,0 +1,99 @@
+// Package story drives the deployed stack as its users do, through AWS's APIs
+// alone, and tells what happened: which way each order took, what became of it,
+// what moved in the tables and on the buses, and whether that was expected.
+//
+// A story publishes sample events, waits until every execution they caused has
+// ended, and holds the outcome against the expected one. Nothing here knows
+// whether the endpoint is the local AWS or another: it reads histories, tables
+// and, by a rule and a queue of its own that it removes afterwards, the buses.
+// Order ids are made anew for every run, so stories can be told again.
+//
+// Start at [Tell] and orders.go.
+package story
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Story is one thing that a user does, and what must come of it.
+type Story struct {
+	Name  string // for make run STORY=name
+	Title string
+	tell  func(ctx context.Context, w *World) error
+}
+
+// Stories are told in this order.
+var Stories = []Story{
+	{"placed", "An order is placed, paid and fulfilled", orderPlaced},
+	{"created", "An order arrives in the other shape, from the default bus", orderCreated},
+	{"insufficient", "More is ordered than is in stock", insufficientStock},
+	{"unknown", "A product that nobody sells is ordered", unknownProduct},
+	{"declined", "The payment is declined, and the stock goes back", paymentDeclined},
+	{"incomplete", "An order lacks a field", missingField},
+	{"repeated", "The same order event arrives three times", deliveredThrice},
+	{"rush", "Twenty orders at once for the last five laptops", rush},
+}
+
+// Config says where the stack is and how to tell.
+type Config struct {
+	Endpoint string // empty: AWS itself, as the environment configures it
+	Region   string
+	Prefix   string // the stack's parameter Prefix
+	Files    fs.FS  // the repository, for events/put
+	Out      io.Writer
+	Color    bool
+	Only     string // one story's name; empty: all
+}
+
+// Tell tells the stories and returns an error if one ended otherwise than
+// expected; the differences have been printed then.
+func Tell(ctx context.Context, cfg Config) error {
+	stories, err := choose(cfg.Only)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	w, err := newWorld(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer w.close(context.WithoutCancel(ctx))
+	var wrong []string
+	for i, s := range stories {
+		w.title(i+1, s.Title)
+		w.differences = nil
+		if err := s.tell(ctx, w); err != nil {
+			return fmt.Errorf("story %q: %w", s.Name, err)
+		}
+		if len(w.differences) > 0 {
+			wrong = append(wrong, s.Name)
+			w.complain()
+		}
+	}
+	w.summary(len(stories), wrong, time.Since(began))
+	if len(wrong) > 0 {
+		return fmt.Errorf("%d of %d stories ended otherwise than expected: %s", len(wrong), len(stories), strings.Join(wrong, ", "))
+	}
+	return nil
+}
+
+func choose(only string) ([]Story, error) {
+	if only == "" {
+		return Stories, nil
+	}
+	var names []string
+	for _, s := range Stories {
+		names = append(names, s.Name)
+	}
+	i := slices.Index(names, only)
+	if i < 0 {
+		return nil, fmt.Errorf("there is no story %q; there are: %s", only, strings.Join(names, ", "))
+	}
+	return Stories[i : i+1], nil
+}
