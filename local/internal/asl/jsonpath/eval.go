@@ -1,0 +1,122 @@
+package jsonpath
+
+// This file defines how a path that is more than names and indexes is walked.
+
+import (
+	"fmt"
+
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+)
+
+// Limits of one evaluation. AWS has none of its own here but refuses payloads over
+// 256 KiB, which no result near these fits into; they stop "$..*..*..*".
+const (
+	maxMatches = 1 << 20
+	maxVisits  = 1 << 23
+)
+
+// evaluation is one walk of a path over a document.
+type evaluation struct {
+	path    *Path
+	doc     jsonvalue.Value // what "$" means inside filters and arguments
+	start   jsonvalue.Value
+	matches []jsonvalue.Value
+	lenient bool // a step that leads nowhere is no error
+	visits  *int // shared with the evaluations of inner paths
+	failed  error
+}
+
+func newEvaluation(p *Path, doc jsonvalue.Value) *evaluation {
+	return &evaluation{path: p, doc: doc, start: doc, lenient: !p.definite, visits: new(int)}
+}
+
+// inner evaluates a path of a filter or an argument on the same account.
+func (e *evaluation) inner(p *Path, item jsonvalue.Value) *evaluation {
+	start := item
+	if p.root == "$" {
+		start = e.doc
+	}
+	return &evaluation{path: p, doc: e.doc, start: start, lenient: !p.definite, visits: e.visits}
+}
+
+// walk applies the steps from i on to v.
+func (e *evaluation) walk(i int, v jsonvalue.Value) error {
+	if *e.visits++; *e.visits > maxVisits {
+		return e.limit("visits more than %d values", maxVisits)
+	}
+	if i == len(e.path.steps) {
+		return e.match(v)
+	}
+	s := &e.path.steps[i]
+	if s.selector != nil {
+		return s.selector.apply(e, i, v)
+	}
+	child, ok := s.child(v)
+	if ok {
+		return e.walk(i+1, child)
+	}
+	return e.missing(i, v)
+}
+
+func (e *evaluation) match(v jsonvalue.Value) error {
+	if len(e.matches) >= maxMatches {
+		return e.limit("matches more than %d values", maxMatches)
+	}
+	e.matches = append(e.matches, v)
+	return nil
+}
+
+func (e *evaluation) missing(i int, v jsonvalue.Value) error {
+	if e.lenient {
+		return nil
+	}
+	return e.path.notFound(i, v, e.start)
+}
+
+func (e *evaluation) limit(format string, args ...any) error {
+	e.failed = &LimitError{Path: e.path, Problem: fmt.Sprintf(format, args...)}
+	return e.failed
+}
+
+// value is what an inner path leads to: for an indefinite one the array of its
+// matches; ok is false when a definite one leads nowhere.
+func (e *evaluation) value(p *Path, item jsonvalue.Value) (v jsonvalue.Value, ok bool) {
+	in := e.inner(p, item)
+	if p.simple {
+		v, missing := p.follow(in.start)
+		return v, missing < 0
+	}
+	if err := in.walk(0, in.start); err != nil {
+		e.adopt(in)
+		return nil, false
+	}
+	if !p.definite {
+		return nonNil(in.matches), true
+	}
+	if len(in.matches) == 0 {
+		return nil, false
+	}
+	return in.matches[len(in.matches)-1], true
+}
+
+// exists tells whether an inner path leads anywhere. Jayway demands here that
+// every property on the way is present, and is then content with an empty list.
+func (e *evaluation) exists(p *Path, item jsonvalue.Value) bool {
+	in := e.inner(p, item)
+	in.lenient = false
+	if p.simple {
+		_, missing := p.follow(in.start)
+		return missing < 0
+	}
+	err := in.walk(0, in.start)
+	e.adopt(in)
+	return err == nil && (!p.definite || len(in.matches) > 0)
+}
+
+// adopt keeps an inner evaluation's exceeded limit; that a path led nowhere is
+// no failure of the outer one.
+func (e *evaluation) adopt(in *evaluation) {
+	if in.failed != nil {
+		e.failed = in.failed
+	}
+}
