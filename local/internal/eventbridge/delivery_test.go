@@ -227,9 +227,7 @@ func TestDeliveriesSurviveTheProcess(t *testing.T) {
 	w.boot()
 	got := map[string]bool{}
 	for _, call := range w.recorded() {
-		payload, _ := base64.StdEncoding.DecodeString(text(call.params, "Payload"))
-		v, _ := jsonvalue.Parse(payload)
-		got[text(v.(*jsonvalue.Object), "id")] = true
+		got[text(jsonvalue.MustParse(payload(call)).(*jsonvalue.Object), "id")] = true
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("delivered %v, want %v", got, want)
@@ -264,4 +262,10 @@ func TestForwardingToAnotherBusKeepsTheEnvelope(t *testing.T) {
 	if s := jsonvalue.String(event.Without("id")); s != want {
 		t.Errorf("got %s\nwant %s", s, want)
 	}
+}
+
+// payload is what a call gave to a function.
+func payload(call recordedCall) string {
+	decoded, _ := base64.StdEncoding.DecodeString(text(call.params, "Payload"))
+	return string(decoded)
 }

@@ -103,7 +103,7 @@ func (s *Service) putEvents(ctx context.Context, in *putEventsInput) (*putEvents
 			out.FailedEntryCount++
 			continue
 		}
-		ev := s.newEvent(ctx, e, detail)
+		ev := s.eventOf(ctx, e, detail)
 		out.Entries[i].EventID = ev.id
 		accepted = append(accepted, ev)
 	}
@@ -147,29 +147,36 @@ type event struct {
 	value    *jsonvalue.Object
 }
 
-// newEvent wraps an entry in the envelope that rules see.
-func (s *Service) newEvent(ctx context.Context, e entry, detail *jsonvalue.Object) *event {
-	now := s.Clock.Now()
-	ev := &event{id: newUUID(), bus: busName(e.EventBusName), ingested: now, trace: e.TraceHeader, source: e.Source, kind: e.DetailType}
-	if ev.trace == "" {
+// eventOf makes the event of an accepted entry.
+func (s *Service) eventOf(ctx context.Context, e entry, detail *jsonvalue.Object) *event {
+	at := e.Time.Time
+	if e.Time.IsZero() {
+		at = s.Clock.Now()
+	}
+	ev := s.newEvent(busName(e.EventBusName), e.Source, e.DetailType, at, e.Resources, detail)
+	if from := originFrom(ctx); from != nil {
+		ev.value = from.keep(ev.value)
+		ev.text = jsonvalue.Append(nil, ev.value)
+	}
+	if ev.trace = e.TraceHeader; ev.trace == "" {
 		ev.trace = awswire.TraceFrom(ctx)
 	}
-	if e.Time.IsZero() {
-		e.Time = awswire.At(now)
+	return ev
+}
+
+// newEvent wraps a detail in the envelope that rules see.
+func (s *Service) newEvent(bus, source, kind string, at time.Time, resources []string, detail *jsonvalue.Object) *event {
+	ev := &event{id: newUUID(), bus: bus, ingested: s.Clock.Now(), source: source, kind: kind}
+	list := make([]any, len(resources))
+	for i, r := range resources {
+		list[i] = r
 	}
-	resources := []any{}
-	for _, r := range e.Resources {
-		resources = append(resources, r)
-	}
-	envelope := object(
-		member("version", "0"), member("id", ev.id), member("detail-type", e.DetailType), member("source", e.Source),
-		member("account", s.Account), member("time", e.Time.UTC().Format(time.RFC3339)), member("region", s.Region),
-		member("resources", resources), member("detail", detail),
+	ev.value = object(
+		member("version", "0"), member("id", ev.id), member("detail-type", kind), member("source", source),
+		member("account", s.Account), member("time", at.UTC().Format(time.RFC3339)), member("region", s.Region),
+		member("resources", list), member("detail", detail),
 	)
-	if from := originFrom(ctx); from != nil {
-		envelope = from.keep(envelope)
-	}
-	ev.value, ev.text = envelope, jsonvalue.Append(nil, envelope)
+	ev.text = jsonvalue.Append(nil, ev.value)
 	return ev
 }
 

@@ -23,6 +23,7 @@ package eventbridge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -52,6 +53,7 @@ type Config struct {
 type Service struct {
 	Config
 	courier *courier
+	ticker  ticker
 
 	mu         sync.Mutex
 	buses      map[string]*busState // what matching needs, by bus; rebuilt after a change
@@ -63,17 +65,20 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Service{Config: cfg, buses: map[string]*busState{}}
+	s := &Service{Config: cfg, buses: map[string]*busState{}, ticker: ticker{timers: map[string]*clock.Timer{}}}
 	s.courier = newCourier(s)
 	return s, s.ensureDefaultBus()
 }
 
-// Start takes up the deliveries that an earlier process left. Call it once, when
-// the services that are targets can be called.
-func (s *Service) Start() error { return s.resume() }
+// Start takes up the deliveries and schedules that an earlier process left. Call
+// it once, when the services that are targets can be called.
+func (s *Service) Start() error { return errors.Join(s.resume(), s.resumeTicks()) }
 
 // Close waits for the deliveries under way and starts no more; they stay stored.
-func (s *Service) Close() { s.courier.close() }
+func (s *Service) Close() {
+	s.ticker.close()
+	s.courier.close()
+}
 
 // API lists the operations.
 func (s *Service) API() awswire.Service {

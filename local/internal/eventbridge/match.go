@@ -117,9 +117,7 @@ func (s *Service) enqueue(deliveries []*delivery) error {
 		return nil
 	}
 	err := s.Store.Update(func(tx *store.Tx) error {
-		for _, d := range deliveries {
-			put(tx, deliveryBucket, store.Key(d.ID), d)
-		}
+		storeDeliveries(tx, deliveries)
 		return nil
 	})
 	if err != nil {
@@ -129,4 +127,10 @@ func (s *Service) enqueue(deliveries []*delivery) error {
 		s.courier.add(d)
 	}
 	return nil
+}
+
+func storeDeliveries(tx *store.Tx, deliveries []*delivery) {
+	for _, d := range deliveries {
+		put(tx, deliveryBucket, store.Key(d.ID), d)
+	}
 }

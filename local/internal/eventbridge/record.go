@@ -18,6 +18,7 @@ const (
 	ruleBucket     = "events.rule"     // bus, rule
 	targetBucket   = "events.target"   // bus, rule, target id
 	tagBucket      = "events.tag"      // ARN, tag key
+	tickBucket     = "events.tick"     // rule, on the default bus
 	deliveryBucket = "events.delivery" // delivery id
 )
 

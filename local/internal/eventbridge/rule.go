@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/eventpattern"
+	"github.com/stepworks/stepworks/local/internal/schedule"
 	"github.com/stepworks/stepworks/local/internal/store"
 )
 
@@ -66,9 +67,9 @@ func (s *Service) putRule(_ context.Context, in *putRuleInput) (*putRuleOutput, 
 			}
 		}
 		put(tx, ruleBucket, key, r)
-		return nil
+		return s.planTick(tx, r)
 	})
-	s.changed(r.Bus)
+	s.ruleChanged(r.Bus, r.Name)
 	return &putRuleOutput{RuleArn: arn}, err
 }
 
@@ -79,6 +80,11 @@ func (r rule) check() error {
 		return invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	case r.Schedule != "" && r.Bus != defaultBus:
 		return invalid("ScheduleExpression is supported only on the default event bus.")
+	}
+	if r.Schedule != "" {
+		if _, err := schedule.ParseRule(r.Schedule); err != nil {
+			return invalid("Parameter ScheduleExpression is not valid.")
+		}
 	}
 	if r.EventPattern != "" {
 		if _, err := eventpattern.Compile([]byte(r.EventPattern)); err != nil {
@@ -149,9 +155,9 @@ func (s *Service) deleteRule(_ context.Context, in *deleteRuleInput) (*struct{},
 		}
 		tx.Delete(ruleBucket, store.Key(bus, in.Name))
 		clearAll(tx, tagBucket, s.ruleARN(bus, in.Name))
-		return nil
+		return s.planTick(tx, rule{Bus: bus, Name: in.Name})
 	})
-	s.changed(bus)
+	s.ruleChanged(bus, in.Name)
 	return &struct{}{}, err
 }
 
@@ -171,10 +177,18 @@ func (s *Service) setState(in *ruleInput, state string) (*struct{}, error) {
 		}
 		r.State = state
 		put(tx, ruleBucket, store.Key(r.Bus, r.Name), r)
-		return nil
+		return s.planTick(tx, r)
 	})
-	s.changed(busName(in.EventBusName))
+	s.ruleChanged(busName(in.EventBusName), in.Name)
 	return &struct{}{}, err
+}
+
+// ruleChanged brings what is kept in memory in step with a rule.
+func (s *Service) ruleChanged(bus, name string) {
+	s.changed(bus)
+	if bus == defaultBus {
+		s.arm(name)
+	}
 }
 
 type listRulesInput struct {
