@@ -66,6 +66,11 @@ func onRule[In any](s *Service, operation string, rule func(*In) (bus, name stri
 	}
 }
 
+// named asks for an action on a resource that a prefix and a name make.
+func named[In any](s *Service, operation, prefix string, name func(*In) string) func(*In) []awswire.Access {
+	return func(in *In) []awswire.Access { return s.access(operation, s.arn(prefix+name(in))) }
+}
+
 func ruleAccess(s *Service, operation string) func(*ruleInput) []awswire.Access {
 	return onRule(s, operation, func(in *ruleInput) (string, string) { return in.EventBusName, in.Name })
 }

@@ -32,6 +32,13 @@ func TestCalls(t *testing.T) {
 		case line == "" || word == "#":
 		case word == "world":
 			w = newWorld(t)
+			operation = ""
+		case word == "quiet":
+			if operation != "" {
+				w.run(operation)
+			}
+			operation = ""
+			w.quiet()
 		case word == "=" || word == "!":
 			cases++
 			if got := w.run(operation); got != rest {

@@ -61,6 +61,22 @@ func (c *courier) add(d *delivery) {
 	}
 }
 
+// background runs f beside the deliveries, until it ends or the service closes.
+func (c *courier) background(f func(ctx context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	release := c.service.Clock.Hold()
+	c.idle.Add(1)
+	go func() {
+		defer c.idle.Done()
+		defer release()
+		f(c.ctx)
+	}()
+}
+
 func (c *courier) work() {
 	defer c.idle.Done()
 	for {

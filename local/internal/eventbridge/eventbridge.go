@@ -72,7 +72,7 @@ func New(cfg Config) (*Service, error) {
 
 // Start takes up the deliveries and schedules that an earlier process left. Call
 // it once, when the services that are targets can be called.
-func (s *Service) Start() error { return errors.Join(s.resume(), s.resumeTicks()) }
+func (s *Service) Start() error { return errors.Join(s.resume(), s.resumeTicks(), s.resumeReplays()) }
 
 // Close waits for the deliveries under way and starts no more; they stay stored.
 func (s *Service) Close() {
@@ -105,6 +105,19 @@ func (s *Service) API() awswire.Service {
 			awswire.Op("PutTargets", onRule(s, "PutTargets", func(in *putTargetsInput) (string, string) { return in.EventBusName, in.Rule }), s.putTargets),
 			awswire.Op("RemoveTargets", onRule(s, "RemoveTargets", func(in *removeTargetsInput) (string, string) { return in.EventBusName, in.Rule }), s.removeTargets),
 			awswire.Op("ListTargetsByRule", onRule(s, "ListTargetsByRule", func(in *listTargetsByRuleInput) (string, string) { return in.EventBusName, in.Rule }), s.listTargetsByRule),
+
+			awswire.Op("CreateArchive", named(s, "CreateArchive", "archive/", func(in *createArchiveInput) string { return in.ArchiveName }), s.createArchive),
+			awswire.Op("DescribeArchive", named(s, "DescribeArchive", "archive/", func(in *archiveInput) string { return in.ArchiveName }), s.describeArchive),
+			awswire.Op("UpdateArchive", named(s, "UpdateArchive", "archive/", func(in *updateArchiveInput) string { return in.ArchiveName }), s.updateArchive),
+			awswire.Op("DeleteArchive", named(s, "DeleteArchive", "archive/", func(in *archiveInput) string { return in.ArchiveName }), s.deleteArchive),
+			awswire.Op("ListArchives", func(*listArchivesInput) []awswire.Access { return s.access("ListArchives", "*") }, s.listArchives),
+			awswire.Op("StartReplay", named(s, "StartReplay", "replay/", func(in *startReplayInput) string { return in.ReplayName }), s.startReplay),
+			awswire.Op("DescribeReplay", named(s, "DescribeReplay", "replay/", func(in *replayInput) string { return in.ReplayName }), s.describeReplay),
+			awswire.Op("CancelReplay", named(s, "CancelReplay", "replay/", func(in *replayInput) string { return in.ReplayName }), s.cancelReplay),
+			awswire.Op("ListReplays", func(*listReplaysInput) []awswire.Access { return s.access("ListReplays", "*") }, s.listReplays),
+
+			awswire.Op("PutPermission", onBus(s, "PutPermission", func(in *putPermissionInput) string { return in.EventBusName }), s.putPermission),
+			awswire.Op("RemovePermission", onBus(s, "RemovePermission", func(in *removePermissionInput) string { return in.EventBusName }), s.removePermission),
 
 			awswire.Op("TagResource", tagAccess(s, "TagResource", func(in *tagResourceInput) string { return in.ResourceARN }), s.tagResource),
 			awswire.Op("UntagResource", tagAccess(s, "UntagResource", func(in *untagResourceInput) string { return in.ResourceARN }), s.untagResource),

@@ -18,6 +18,12 @@ type busState struct {
 	exists   bool
 	rules    []matchRule
 	patterns *eventpattern.Set // of rules, position by position
+	archives []matchArchive
+}
+
+type matchArchive struct {
+	name    string
+	pattern *eventpattern.Pattern // nil: everything
 }
 
 type matchRule struct {
@@ -71,14 +77,45 @@ func compileBus(r store.Reader, name string) (*busState, error) {
 		state.rules = append(state.rules, matchRule{found, p, targetsOf(r, found)})
 	}
 	state.patterns = eventpattern.NewSet(patterns)
-	return state, nil
+	return state, state.addArchives(r, name)
+}
+
+func (state *busState) addArchives(r store.Reader, bus string) error {
+	for _, a := range all[archive](r, archiveBucket) {
+		if a.Bus != bus {
+			continue
+		}
+		m := matchArchive{name: a.Name}
+		if a.Pattern != "" {
+			var err error
+			if m.pattern, err = eventpattern.Compile([]byte(a.Pattern)); err != nil {
+				return fmt.Errorf("the stored pattern of archive %s: %w", a.Name, err)
+			}
+		}
+		state.archives = append(state.archives, m)
+	}
+	return nil
+}
+
+// keepers returns the archives that keep an event.
+func (state *busState) keepers(ev *event) []string {
+	var names []string
+	for _, a := range state.archives {
+		if a.pattern != nil {
+			if ok, err := a.pattern.Match(ev.text); err != nil || !ok {
+				continue
+			}
+		}
+		names = append(names, a.name)
+	}
+	return names
 }
 
 // accept stores a delivery for every target of every rule that matches, and only
 // then begins to deliver. An event for a bus that does not exist is dropped, as
 // on AWS, though not without a word.
 func (s *Service) accept(ctx context.Context, events []*event) error {
-	var deliveries []*delivery
+	var work accepted
 	for _, ev := range events {
 		at := s.Journal.Record(ctx, journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Detail: ev.value})
 		state, err := s.state(ev.bus)
@@ -94,10 +131,24 @@ func (s *Service) accept(ctx context.Context, events []*event) error {
 			return awswire.Errorf("InternalException", "the event could not be matched: %v", err)
 		}
 		for _, i := range matched {
-			deliveries = append(deliveries, s.deliveriesOf(at, ev, state.rules[i])...)
+			work.deliveries = append(work.deliveries, s.deliveriesOf(at, ev, state.rules[i])...)
+		}
+		for _, name := range state.keepers(ev) {
+			work.kept = append(work.kept, kept{name, ev})
 		}
 	}
-	return s.enqueue(deliveries)
+	return s.enqueue(work)
+}
+
+// accepted is what accepting events leaves to do.
+type accepted struct {
+	deliveries []*delivery
+	kept       []kept
+}
+
+type kept struct {
+	archive string
+	*event
 }
 
 func (s *Service) deliveriesOf(ctx context.Context, ev *event, r matchRule) []*delivery {
@@ -111,19 +162,24 @@ func (s *Service) deliveriesOf(ctx context.Context, ev *event, r matchRule) []*d
 	return deliveries
 }
 
-// enqueue stores deliveries and begins them.
-func (s *Service) enqueue(deliveries []*delivery) error {
-	if len(deliveries) == 0 {
+// enqueue stores what there is to do, and begins the deliveries.
+func (s *Service) enqueue(work accepted) error {
+	if len(work.deliveries) == 0 && len(work.kept) == 0 {
 		return nil
 	}
 	err := s.Store.Update(func(tx *store.Tx) error {
-		storeDeliveries(tx, deliveries)
+		storeDeliveries(tx, work.deliveries)
+		for _, k := range work.kept {
+			if a, err := archiveOf(tx, k.archive); err == nil { // else deleted meanwhile
+				a.keep(tx, k.event)
+			}
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, d := range deliveries {
+	for _, d := range work.deliveries {
 		s.courier.add(d)
 	}
 	return nil

@@ -20,6 +20,9 @@ const (
 	tagBucket      = "events.tag"      // ARN, tag key
 	tickBucket     = "events.tick"     // rule, on the default bus
 	deliveryBucket = "events.delivery" // delivery id
+	archiveBucket  = "events.archive"  // archive
+	archivedBucket = "events.archived" // archive, time of arrival, event id
+	replayBucket   = "events.replay"   // replay
 )
 
 func put(tx *store.Tx, bucket, key string, record any) {

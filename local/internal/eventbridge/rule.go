@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stepworks/stepworks/local/internal/eventpattern"
 	"github.com/stepworks/stepworks/local/internal/schedule"
 	"github.com/stepworks/stepworks/local/internal/store"
 )
@@ -86,12 +85,7 @@ func (r rule) check() error {
 			return invalid("Parameter ScheduleExpression is not valid.")
 		}
 	}
-	if r.EventPattern != "" {
-		if _, err := eventpattern.Compile([]byte(r.EventPattern)); err != nil {
-			return invalidPattern(err)
-		}
-	}
-	return nil
+	return checkPattern(r.EventPattern)
 }
 
 type ruleInput struct {
