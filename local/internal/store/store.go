@@ -16,7 +16,6 @@ package store
 
 import (
 	"cmp"
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -38,9 +37,10 @@ const maxCommit = 256
 
 // Store is one open database. All methods may be called concurrently.
 type Store struct {
-	remove  string  // the directory to remove on Close, if any
-	writer  *sql.DB // one connection, used by the commit loop alone
-	readers *sql.DB
+	remove  string // the directory to remove on Close, if any
+	db      *sql.DB
+	writer  *conn      // used by the commit loop alone
+	readers chan *conn // those that are free
 	queue   chan *update
 	closed  chan struct{}
 	once    sync.Once
@@ -87,23 +87,37 @@ func Memory() *Store {
 }
 
 func open(dsn string) (*Store, error) {
-	writer, err := sql.Open("sqlite", dsn)
+	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, err
 	}
-	writer.SetMaxOpenConns(1)
-	if err := migrate(writer); err != nil {
-		return nil, errors.Join(err, writer.Close())
+	s := &Store{db: db, readers: make(chan *conn, readers), queue: make(chan *update, maxCommit), closed: make(chan struct{}), done: make(chan struct{})}
+	if err := s.connect(); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	readers, err := sql.Open("sqlite", dsn+"&_pragma=query_only(true)")
-	if err != nil {
-		return nil, errors.Join(err, writer.Close())
-	}
-	readers.SetMaxOpenConns(4)
-	readers.SetMaxIdleConns(4)
-	s := &Store{writer: writer, readers: readers, queue: make(chan *update, maxCommit), closed: make(chan struct{}), done: make(chan struct{})}
 	go s.commitLoop()
 	return s, nil
+}
+
+// readers is how many views run at once; more wait.
+const readers = 4
+
+func (s *Store) connect() error {
+	if err := migrate(s.db); err != nil {
+		return err
+	}
+	var err error
+	if s.writer, err = newConn(s.db); err != nil {
+		return err
+	}
+	for range readers {
+		c, err := newConn(s.db)
+		if err != nil {
+			return err
+		}
+		s.readers <- c
+	}
+	return nil
 }
 
 func migrate(db *sql.DB) error {
@@ -128,7 +142,11 @@ func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.closed)
 		<-s.done
-		err = errors.Join(s.readers.Close(), s.writer.Close())
+		for range readers {
+			(<-s.readers).close()
+		}
+		s.writer.close()
+		err = s.db.Close()
 		if s.remove != "" {
 			err = errors.Join(err, os.RemoveAll(s.remove))
 		}
@@ -159,18 +177,22 @@ func (s *Store) Update(f func(tx *Tx) error) error {
 	}
 }
 
-// View runs f on a snapshot.
+// View runs f on a snapshot. f must not call View: it would wait for itself.
 func (s *Store) View(f func(r Reader) error) error {
-	tx, err := s.readers.BeginTx(context.Background(), &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
+	select {
+	case <-s.closed:
+		return ErrClosed
+	default:
 	}
-	defer func() { _ = tx.Rollback() }()
-	r := &sqlReader{tx: tx}
-	if err := f(r); err != nil {
-		return err
-	}
-	return r.err
+	c := <-s.readers
+	defer func() { s.readers <- c }()
+	return c.transaction("BEGIN", "ROLLBACK", func() error {
+		r := &sqlReader{conn: c}
+		if err := f(r); err != nil {
+			return err
+		}
+		return r.err
+	})
 }
 
 func (s *Store) commitLoop() {
@@ -216,28 +238,33 @@ func (s *Store) commit(batch []*update) {
 	}
 }
 
+// errNothing ends a transaction that has nothing to commit.
+var errNothing = errors.New("nothing to commit")
+
 func (s *Store) write(batch []*update) error {
-	sqlTx, err := s.writer.Begin()
-	if err != nil {
-		return err
-	}
-	w := &sqlReader{tx: sqlTx}
-	dirty := false
-	for _, u := range batch {
-		tx := &Tx{base: w, writes: map[place]*write{}}
-		u.err = tx.run(u.f)
-		if u.err == nil && len(tx.writes) > 0 {
-			dirty = true
-			tx.flush(w)
+	err := s.writer.transaction("BEGIN IMMEDIATE", "COMMIT", func() error {
+		w := &sqlReader{conn: s.writer}
+		dirty := false
+		for _, u := range batch {
+			tx := &Tx{base: w, writes: map[place]*write{}}
+			u.err = tx.run(u.f)
+			if u.err == nil && len(tx.writes) > 0 {
+				dirty = true
+				tx.flush(w)
+			}
+			if w.err != nil {
+				return w.err
+			}
 		}
-		if w.err != nil {
-			return errors.Join(w.err, sqlTx.Rollback())
+		if !dirty {
+			return errNothing
 		}
+		return nil
+	})
+	if errors.Is(err, errNothing) {
+		return nil
 	}
-	if !dirty {
-		return sqlTx.Rollback()
-	}
-	return sqlTx.Commit()
+	return err
 }
 
 // Reader reads buckets. Values it returns must not be changed, and slices are
@@ -356,95 +383,5 @@ func (tx *Tx) flush(w *sqlReader) {
 		} else {
 			w.exec("INSERT INTO kv (bucket, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", x.bucket, []byte(x.key), x.value)
 		}
-	}
-}
-
-// sqlReader reads, and for flush writes, in one SQL transaction. The first error
-// sticks: it fails the whole View or commit, so callers of Get and Scan need not
-// look.
-type sqlReader struct {
-	tx    *sql.Tx
-	err   error
-	stmts map[string]*sql.Stmt
-}
-
-func (r *sqlReader) prepare(query string) *sql.Stmt {
-	if stmt, ok := r.stmts[query]; ok {
-		return stmt
-	}
-	stmt, err := r.tx.Prepare(query)
-	r.fail(err)
-	if r.stmts == nil {
-		r.stmts = map[string]*sql.Stmt{}
-	}
-	r.stmts[query] = stmt
-	return stmt
-}
-
-func (r *sqlReader) fail(err error) {
-	if err != nil && r.err == nil {
-		r.err = fmt.Errorf("store: %w", err)
-	}
-}
-
-func (r *sqlReader) exec(query string, args ...any) {
-	if stmt := r.prepare(query); r.err == nil {
-		_, err := stmt.Exec(args...)
-		r.fail(err)
-	}
-}
-
-// Get implements [Reader].
-func (r *sqlReader) Get(bucket, key string) ([]byte, bool) {
-	stmt := r.prepare("SELECT value FROM kv WHERE bucket = ? AND key = ?")
-	if r.err != nil {
-		return nil, false
-	}
-	var value []byte
-	err := stmt.QueryRow(bucket, []byte(key)).Scan(&value)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false
-	}
-	r.fail(err)
-	return value, err == nil
-}
-
-// Scan implements [Reader].
-func (r *sqlReader) Scan(bucket, from, to string) iter.Seq2[string, []byte] {
-	return r.scan(bucket, from, to, "ASC")
-}
-
-// ScanBack implements [Reader].
-func (r *sqlReader) ScanBack(bucket, from, to string) iter.Seq2[string, []byte] {
-	return r.scan(bucket, from, to, "DESC")
-}
-
-func (r *sqlReader) scan(bucket, from, to, direction string) iter.Seq2[string, []byte] {
-	return func(yield func(string, []byte) bool) {
-		query, args := "SELECT key, value FROM kv WHERE bucket = ? AND key >= ?", []any{bucket, []byte(from)}
-		if to != "" {
-			query, args = query+" AND key < ?", append(args, []byte(to))
-		}
-		stmt := r.prepare(query + " ORDER BY key " + direction)
-		if r.err != nil {
-			return
-		}
-		rows, err := stmt.Query(args...)
-		if err != nil {
-			r.fail(err)
-			return
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var key, value []byte
-			if err := rows.Scan(&key, &value); err != nil {
-				r.fail(err)
-				return
-			}
-			if !yield(string(key), value) {
-				return
-			}
-		}
-		r.fail(rows.Err())
 	}
 }

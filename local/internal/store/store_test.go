@@ -125,11 +125,36 @@ func TestReopenKeepsStateAndRefusesOtherSchemas(t *testing.T) {
 		}
 		return nil
 	}))
-	_, err = s.writer.Exec("PRAGMA user_version = 99")
+	_, err = s.db.Exec("PRAGMA user_version = 99")
 	must(t, err)
 	must(t, s.Close())
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "another release (schema 99") {
 		t.Errorf("a foreign schema: %v", err)
+	}
+}
+
+func TestScansNest(t *testing.T) {
+	s := Memory()
+	defer s.Close()
+	must(t, s.Update(func(tx *Tx) error {
+		for i := range 5 {
+			tx.Put("b", fmt.Sprint(i), []byte("v"))
+		}
+		return nil
+	}))
+	n := 0
+	must(t, s.View(func(r Reader) error {
+		for outer := range r.Scan("b", "", "") {
+			for inner := range r.Scan("b", outer, "") {
+				if _, ok := r.Get("b", inner); ok {
+					n++
+				}
+			}
+		}
+		return nil
+	}))
+	if n != 5+4+3+2+1 {
+		t.Errorf("saw %d pairs", n)
 	}
 }
 
@@ -173,5 +198,31 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func BenchmarkViewGet(b *testing.B) {
+	s := Memory()
+	defer s.Close()
+	must(b, s.Update(func(tx *Tx) error {
+		for i := range 1000 {
+			tx.Put("b", fmt.Sprint("k", i), make([]byte, 500))
+		}
+		return nil
+	}))
+	for i := 0; b.Loop(); i++ {
+		must(b, s.View(func(r Reader) error { r.Get("b", fmt.Sprint("k", i%1000)); return nil }))
+	}
+}
+
+func BenchmarkUpdateMemory(b *testing.B) {
+	s := Memory()
+	defer s.Close()
+	for i := 0; b.Loop(); i++ {
+		must(b, s.Update(func(tx *Tx) error {
+			tx.Get("b", fmt.Sprint("k", i))
+			tx.Put("b", fmt.Sprint("k", i), make([]byte, 500))
+			return nil
+		}))
 	}
 }
