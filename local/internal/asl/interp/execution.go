@@ -76,6 +76,7 @@ type Execution struct {
 	now      time.Time
 	commands []Command
 	events   []HistoryEvent
+	full     bool     // the history has no room for what happened
 	bytes    int      // of the events' data
 	ready    []*frame // frames that can go on, in turn
 
@@ -220,6 +221,10 @@ func (x *Execution) timeOut() {
 
 // succeed ends the execution with the output of its last state.
 func (x *Execution) succeed(f *frame, output *data) {
+	if x.full {
+		x.fail(f, *historyLimit)
+		return
+	}
 	x.emit(f, executionSucceeded, Details{Output: output.Text()})
 	x.state.Output = output
 	x.complete(Complete{Status: Succeeded, Output: output.Value()})

@@ -170,9 +170,9 @@ func (x *Execution) timerFired(id ID) {
 	if f == nil {
 		return
 	}
-	delete(x.waiting, id)
 	switch {
 	case f.Timer != nil && f.Timer.ID == id:
+		delete(x.waiting, id)
 		retry := f.Timer.Retry
 		f.Timer = nil
 		if retry {

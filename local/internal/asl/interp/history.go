@@ -126,6 +126,9 @@ func (x *Execution) emit(f *frame, t EventType, d Details) {
 // emitAside records an event that follows the frame's last one and that
 // nothing follows.
 func (x *Execution) emitAside(f *frame, t EventType, d Details) {
+	if x.noRoom(t) {
+		return
+	}
 	x.Events++
 	e := HistoryEvent{ID: x.Events, Timestamp: x.now, Type: t, Details: d}
 	if f != nil {

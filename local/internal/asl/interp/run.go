@@ -14,9 +14,8 @@ func (x *Execution) run() {
 	for len(x.ready) > 0 && x.state.Status == Running {
 		f := x.ready[0]
 		x.ready = x.ready[1:]
-		if x.historyFull() {
-			x.fail(f, *historyLimit)
-			return
+		if x.full {
+			break
 		}
 		if len(x.events) >= stepEvents || x.bytes >= stepBytes {
 			x.pause()
@@ -25,6 +24,9 @@ func (x *Execution) run() {
 		x.act(f)
 	}
 	x.ready = nil
+	if x.full && x.state.Status == Running {
+		x.fail(x.Root, *historyLimit)
+	}
 }
 
 // How much one Step may make before it lets the driver persist: a machine that
@@ -59,13 +61,23 @@ const (
 	maxEventsExpress = 250000
 )
 
-// historyFull reports whether there is room for nothing but the last event.
-func (x *Execution) historyFull() bool {
+// noRoom reports whether an event must be left out, because the last one that
+// the history can take is kept for the end of the execution.
+func (x *Execution) noRoom(t EventType) bool {
 	limit := int64(maxEvents)
 	if x.state.Start.Express {
 		limit = maxEventsExpress
 	}
-	return x.Events >= limit-1
+	if x.Events < limit-1 || lastEvents[t] {
+		return false
+	}
+	x.full = true
+	return true
+}
+
+// lastEvents are the events that end a history.
+var lastEvents = map[EventType]bool{
+	executionSucceeded: true, executionFailed: true, executionAborted: true, executionTimedOut: true,
 }
 
 // actions has what each type of state does once it was entered, and again on

@@ -3,6 +3,8 @@ package interp
 // This file defines values together with their JSON text.
 
 import (
+	"strings"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
@@ -84,15 +86,27 @@ func shorter(v jsonvalue.Value, left *int, depth int) bool {
 	return *left >= -1 // the comma that the last member does not have
 }
 
+// wrapped begins the written form of what must not stand bare: null, which
+// would read as a missing *data, and what looks wrapped already.
+const wrapped = `{"":`
+
 // MarshalJSONTo writes the value.
 func (d *data) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return enc.WriteValue(jsontext.Value(d.Text()))
+	text := d.Text()
+	if text == "null" || strings.HasPrefix(text, wrapped) {
+		text = wrapped + text + "}"
+	}
+	return enc.WriteValue(jsontext.Value(text))
 }
 
 // UnmarshalJSONFrom keeps the text for later.
 func (d *data) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	text, err := dec.ReadValue()
-	*d = data{text: string(text)}
+	value, err := dec.ReadValue()
+	text := string(value)
+	if inner, ok := strings.CutPrefix(text, wrapped); ok {
+		text = strings.TrimSuffix(inner, "}")
+	}
+	*d = data{text: text}
 	return err
 }
 

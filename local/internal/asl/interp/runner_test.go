@@ -1,0 +1,118 @@
+package interp_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stepworks/stepworks/local/internal/asl"
+	"github.com/stepworks/stepworks/local/internal/asl/interp"
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+)
+
+// runner is the smallest driver: it answers every task at once, lets time jump
+// to the next timer, and runs the children of map runs one after the other.
+type runner struct {
+	m      *asl.Machine
+	x      *interp.Execution
+	now    time.Time
+	timers map[interp.ID]time.Time
+	queue  []interp.Event
+	events []interp.HistoryEvent
+	answer func(interp.ScheduleTask) interp.Event // nil: every task fails
+}
+
+func newRunner(m *asl.Machine, s interp.Start) *runner {
+	return &runner{m: m, x: interp.New(m, s), now: s.Time, timers: map[interp.ID]time.Time{}, queue: []interp.Event{interp.Started{}}}
+}
+
+// all runs the execution to its end, but for no more than a bounded number of
+// steps.
+func (r *runner) all(t testing.TB) {
+	for steps := 0; r.x.Status() == interp.Running; steps++ {
+		if steps > 100000 {
+			t.Fatal("the execution does not end")
+		}
+		if len(r.queue) == 0 && !r.fire() {
+			t.Fatal("the execution waits for nothing")
+		}
+		ev := r.queue[0]
+		r.queue = r.queue[1:]
+		commands, events := r.x.Step(r.now, ev)
+		r.events = append(r.events, events...)
+		for _, c := range commands {
+			r.perform(t, c)
+		}
+	}
+}
+
+// fire queues the timer that is due next.
+func (r *runner) fire() bool {
+	next := interp.ID(0)
+	for id, at := range r.timers {
+		if next == 0 || at.Before(r.timers[next]) || at.Equal(r.timers[next]) && id < next {
+			next = id
+		}
+	}
+	if next == 0 {
+		return false
+	}
+	if at := r.timers[next]; at.After(r.now) {
+		r.now = at
+	}
+	delete(r.timers, next)
+	r.queue = append(r.queue, interp.TimerFired{Timer: next})
+	return true
+}
+
+func (r *runner) perform(t testing.TB, c interp.Command) {
+	switch c := c.(type) {
+	case interp.ScheduleTask:
+		if r.answer != nil {
+			r.queue = append(r.queue, r.answer(c))
+		} else {
+			r.queue = append(r.queue, interp.TaskFailed{Task: c.Task, Error: "Unbound"})
+		}
+	case interp.StartTimer:
+		r.timers[c.Timer] = c.At
+	case interp.CancelTimer:
+		delete(r.timers, c.Timer)
+	case interp.StartMapRun:
+		r.queue = append(r.queue, r.mapRun(t, c))
+	}
+}
+
+func (r *runner) mapRun(t testing.TB, c interp.StartMapRun) interp.Event {
+	selector, err := interp.NewSelector(r.m, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items []jsonvalue.Value
+	for i, item := range c.Items {
+		v, err := selector.Item(i, item)
+		if err != nil {
+			return interp.MapRunFailed{MapRun: c.MapRun, Error: err.(*interp.Error).Name, Cause: err.(*interp.Error).Cause}
+		}
+		items = append(items, v)
+	}
+	if items, err = selector.Batch(items); err != nil {
+		return interp.MapRunFailed{MapRun: c.MapRun, Error: err.(*interp.Error).Name, Cause: err.(*interp.Error).Cause}
+	}
+	var children []interp.Child
+	failed := int64(0)
+	for _, input := range items {
+		child := newRunner(r.m.Processor(c.Location), interp.Start{
+			ARN: c.ARN + ":c", Name: "c", MachineARN: c.ARN, Input: input, Time: r.now, Express: c.ExecutionType == "EXPRESS",
+		})
+		child.answer = r.answer
+		child.all(t)
+		if child.x.Status() != interp.Succeeded {
+			failed++
+		}
+		name, cause := child.x.Failure()
+		children = append(children, interp.Child{Input: input, Output: child.x.Output(), Status: child.x.Status(), Error: name, Cause: cause})
+	}
+	if c.Exceeded(int64(len(items)), failed) {
+		return interp.MapRunFailed{MapRun: c.MapRun, Error: interp.ErrTooManyFailures, Cause: interp.CauseTooManyFailures}
+	}
+	return interp.MapRunSucceeded{MapRun: c.MapRun, Output: c.Results(children)}
+}
