@@ -1,0 +1,93 @@
+package stepfunctions
+
+// This file defines SDK integrations: any operation of a service, with the SDK's
+// member names.
+// https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+
+import (
+	"encoding/base64"
+	"regexp"
+	"time"
+
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+)
+
+// blobs are the members that are bytes: text or JSON in a definition, text in a
+// result, base64 on the way to the service.
+var blobs = map[string]struct{ in, out string }{
+	"lambda:Invoke":                 {"Payload", "Payload"},
+	"s3:PutObject":                  {"Body", ""},
+	"s3:UploadPart":                 {"Body", ""},
+	"s3:GetObject":                  {"", "Body"},
+	"secretsmanager:CreateSecret":   {"SecretBinary", ""},
+	"secretsmanager:PutSecretValue": {"SecretBinary", ""},
+	"secretsmanager:UpdateSecret":   {"SecretBinary", ""},
+	"secretsmanager:GetSecretValue": {"", "SecretBinary"},
+}
+
+func (s *Service) callSDK(c *call) answer {
+	n, ok := namesOf(c.Resource)
+	if !ok {
+		return failed("States.Runtime", unsupported(c.Resource))
+	}
+	blob := blobs[n.local+":"+c.Resource.Operation()]
+	params := encodeBlob(c.Parameters, blob.in)
+	if n.local == "states" {
+		params = asText(asText(params, "Input"), "Output") // JSON where the API wants JSON text
+	}
+	v, err := s.Caller.Call(c.context(), c.as, n.local, c.Resource.Operation(), params)
+	if err != nil {
+		return n.sdkError(wireError(err))
+	}
+	return succeeded(isoDates(decodeBlob(v, blob.out), ""))
+}
+
+func encodeBlob(params jsonvalue.Value, name string) jsonvalue.Value {
+	o, ok := params.(*jsonvalue.Object)
+	if !ok || name == "" || !o.Has(name) {
+		return params
+	}
+	return o.With(name, base64.StdEncoding.EncodeToString(payload(member(o, name))))
+}
+
+func decodeBlob(v jsonvalue.Value, name string) jsonvalue.Value {
+	o, ok := v.(*jsonvalue.Object)
+	if !ok || name == "" || !o.Has(name) {
+		return v
+	}
+	raw, err := base64.StdEncoding.DecodeString(text(member(o, name)))
+	if err != nil {
+		return v
+	}
+	return o.With(name, string(raw))
+}
+
+// dateName are the members that are timestamps. In process they are seconds
+// since the epoch; the SDK integrations show them as ISO 8601.
+var dateName = regexp.MustCompile(`(Date|DateTime|Time|Timestamp|LastModified|At|CreatedOn|Expiration)$`)
+
+// earliestDate keeps small numbers that only sound like dates (a
+// ReceiveMessageWaitTime) what they are.
+const earliestDate = 1e8
+
+func isoDates(v jsonvalue.Value, name string) jsonvalue.Value {
+	switch v := v.(type) {
+	case jsonvalue.Number:
+		if f, ok := v.Float64(); ok && f > earliestDate && dateName.MatchString(name) {
+			return time.UnixMilli(millisOf(v)).UTC().Format("2006-01-02T15:04:05.999Z07:00")
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = isoDates(x, name)
+		}
+		return out
+	case *jsonvalue.Object:
+		var b jsonvalue.Builder
+		for n, x := range v.All() {
+			b.Set(n, isoDates(x, n))
+		}
+		return b.Object()
+	}
+	return v
+}
