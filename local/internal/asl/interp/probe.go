@@ -121,7 +121,7 @@ func (x *Execution) mocked(f *frame) bool {
 	}
 	m := x.probe.Mock
 	if m.Failed {
-		x.failState(f, &failure{Error: m.Error, Cause: m.Cause})
+		x.failState(f, &failure{Error: m.Error, Cause: m.Cause, final: m.Error == errRuntime})
 		return true
 	}
 	result := newData(m.Result)
