@@ -97,7 +97,7 @@ func (s *Service) putEvents(ctx context.Context, in *putEventsInput) (*putEvents
 	out := &putEventsOutput{Entries: make([]resultEntry, len(in.Entries))}
 	var accepted []*event
 	for i, e := range in.Entries {
-		detail, fault := e.check(originFrom(ctx) != nil)
+		detail, fault := e.check(originFrom(ctx) != nil || awswire.CallerFrom(ctx).Service != "")
 		if fault != nil {
 			out.Entries[i] = resultEntry{ErrorCode: fault.Code, ErrorMessage: fault.Message}
 			out.FailedEntryCount++
@@ -111,8 +111,9 @@ func (s *Service) putEvents(ctx context.Context, in *putEventsInput) (*putEvents
 }
 
 // check returns the entry's detail, or why the entry is not accepted. The order
-// of the checks is AWS's. An entry from another bus may have any source.
-func (e entry) check(forwarded bool) (detail *jsonvalue.Object, fault *awswire.Error) {
+// of the checks is AWS's. An entry from another bus, or of a service of AWS, may have
+// any source.
+func (e entry) check(trusted bool) (detail *jsonvalue.Object, fault *awswire.Error) {
 	for _, member := range []struct{ name, value string }{{"Source", e.Source}, {"DetailType", e.DetailType}, {"Detail", e.Detail}} {
 		if member.value == "" {
 			return nil, awswire.Errorf("InvalidArgument", "Parameter %[1]s is not valid. Reason: %[1]s is a required argument.", member.name)
@@ -124,7 +125,7 @@ func (e entry) check(forwarded bool) (detail *jsonvalue.Object, fault *awswire.E
 	if n := utf8.RuneCountInString(e.Source); n > 256 {
 		return nil, awswire.Errorf("InvalidArgument", "Parameter Source is not valid. Reason: Source has %d characters, at most 256 are allowed.", n)
 	}
-	if strings.HasPrefix(e.Source, "aws.") && !forwarded {
+	if strings.HasPrefix(e.Source, "aws.") && !trusted {
 		return nil, awswire.Errorf("NotAuthorizedForSourceException", "Not authorized for the source.")
 	}
 	v, err := jsonvalue.Parse([]byte(e.Detail))
