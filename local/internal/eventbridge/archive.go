@@ -18,7 +18,8 @@ type archive struct {
 	Name, Bus   string
 	Description string
 	Pattern     string
-	Retention   int // days; 0 is for ever
+	Retention   int    // days; 0 is for ever
+	KmsKey      string // shown, and nothing else
 	Created     time.Time
 	Events      int64
 	Bytes       int64
@@ -76,6 +77,7 @@ type archiveOutput struct {
 	EventSourceArn string       `json:"EventSourceArn,omitzero"`
 	Description    string       `json:"Description,omitzero"`
 	EventPattern   string       `json:"EventPattern,omitzero"`
+	KmsKey         string       `json:"KmsKeyIdentifier,omitzero"`
 	State          string       `json:"State"`
 	RetentionDays  *int         `json:"RetentionDays,omitzero"`
 	SizeBytes      *int64       `json:"SizeBytes,omitzero"`
@@ -101,7 +103,7 @@ func (s *Service) createArchive(_ context.Context, in *createArchiveInput) (*arc
 		return nil, err
 	}
 	a := archive{Name: in.ArchiveName, Bus: busName(in.EventSourceArn), Description: in.Description, Pattern: in.EventPattern,
-		Retention: in.RetentionDays, Created: s.Clock.Now()}
+		Retention: in.RetentionDays, KmsKey: in.KmsKeyIdentifier, Created: s.Clock.Now()}
 	err := s.Store.Update(func(tx *store.Tx) error {
 		if _, err := busOf(tx, a.Bus); err != nil {
 			return err
@@ -143,7 +145,7 @@ func (s *Service) describeArchive(_ context.Context, in *archiveInput) (*archive
 	return view(s.Store, func(r store.Reader) (*archiveOutput, error) {
 		a, err := archiveOf(r, in.ArchiveName)
 		out := s.listedArchive(a)
-		out.ArchiveArn, out.Description, out.EventPattern = s.archiveARN(a.Name), a.Description, a.Pattern
+		out.ArchiveArn, out.Description, out.EventPattern, out.KmsKey = s.archiveARN(a.Name), a.Description, a.Pattern, a.KmsKey
 		return &out, err
 	})
 }

@@ -22,6 +22,7 @@ type bus struct {
 	Modified    time.Time
 	DeadLetter  string
 	Policy      string
+	KmsKey      string // shown, and nothing else: the store is not encrypted
 }
 
 type busOutput struct {
@@ -30,12 +31,13 @@ type busOutput struct {
 	Description      string            `json:"Description,omitzero"`
 	Policy           string            `json:"Policy,omitzero"`
 	DeadLetterConfig *DeadLetterConfig `json:"DeadLetterConfig,omitzero"`
+	KmsKeyIdentifier string            `json:"KmsKeyIdentifier,omitzero"`
 	CreationTime     awswire.Time      `json:"CreationTime,omitzero"`
 	LastModifiedTime awswire.Time      `json:"LastModifiedTime,omitzero"`
 }
 
 func (s *Service) busOutput(b bus) busOutput {
-	return busOutput{Arn: s.busARN(b.Name), Name: b.Name, Description: b.Description, Policy: b.Policy,
+	return busOutput{Arn: s.busARN(b.Name), Name: b.Name, Description: b.Description, Policy: b.Policy, KmsKeyIdentifier: b.KmsKey,
 		DeadLetterConfig: deadLetterConfig(b.DeadLetter), CreationTime: awswire.At(b.Created), LastModifiedTime: awswire.At(b.Modified)}
 }
 
@@ -63,12 +65,14 @@ type createEventBusInput struct {
 	EventSourceName  string            `json:"EventSourceName"`
 	KmsKeyIdentifier string            `json:"KmsKeyIdentifier"`
 	DeadLetterConfig *DeadLetterConfig `json:"DeadLetterConfig"`
+	LogConfig        map[string]any    `json:"LogConfig"`
 	Tags             []Tag             `json:"Tags"`
 }
 
 type createEventBusOutput struct {
 	EventBusArn      string            `json:"EventBusArn"`
 	Description      string            `json:"Description,omitzero"`
+	KmsKeyIdentifier string            `json:"KmsKeyIdentifier,omitzero"`
 	DeadLetterConfig *DeadLetterConfig `json:"DeadLetterConfig,omitzero"`
 }
 
@@ -76,11 +80,13 @@ func (s *Service) createEventBus(_ context.Context, in *createEventBusInput) (*c
 	switch {
 	case in.EventSourceName != "":
 		return nil, invalid("Partner event sources are not supported by the local AWS: leave EventSourceName out.")
+	case in.LogConfig != nil:
+		return nil, invalid("Event bus logs are not supported by the local AWS: leave LogConfig out.")
 	case strings.Contains(in.Name, "/"):
 		return nil, invalid("Event bus name must not contain '/'.")
 	}
 	key, now := store.Key(in.Name), s.Clock.Now()
-	b := bus{Name: in.Name, Description: in.Description, Created: now, Modified: now, DeadLetter: in.DeadLetterConfig.arn()}
+	b := bus{Name: in.Name, Description: in.Description, Created: now, Modified: now, DeadLetter: in.DeadLetterConfig.arn(), KmsKey: in.KmsKeyIdentifier}
 	err := s.Store.Update(func(tx *store.Tx) error {
 		if _, found := tx.Get(busBucket, key); found {
 			return exists("Event bus", in.Name)
@@ -92,7 +98,7 @@ func (s *Service) createEventBus(_ context.Context, in *createEventBusInput) (*c
 		return putTags(tx, s.busARN(in.Name), in.Tags)
 	})
 	s.changed(in.Name)
-	return &createEventBusOutput{EventBusArn: s.busARN(in.Name), Description: in.Description, DeadLetterConfig: in.DeadLetterConfig}, err
+	return &createEventBusOutput{EventBusArn: s.busARN(in.Name), Description: in.Description, KmsKeyIdentifier: in.KmsKeyIdentifier, DeadLetterConfig: in.DeadLetterConfig}, err
 }
 
 type deleteEventBusInput struct {
@@ -141,20 +147,23 @@ func busOf(r store.Reader, nameOrARN string) (bus, error) {
 type updateEventBusInput struct {
 	Name             string            `json:"Name" check:"max=256"`
 	Description      *string           `json:"Description" check:"max=512"`
-	KmsKeyIdentifier string            `json:"KmsKeyIdentifier"`
+	KmsKeyIdentifier *string           `json:"KmsKeyIdentifier"`
 	DeadLetterConfig *DeadLetterConfig `json:"DeadLetterConfig"`
+	LogConfig        map[string]any    `json:"LogConfig"`
 }
 
 func (s *Service) updateEventBus(_ context.Context, in *updateEventBusInput) (*busOutput, error) {
+	if in.LogConfig != nil {
+		return nil, invalid("Event bus logs are not supported by the local AWS: leave LogConfig out.")
+	}
 	var out busOutput
 	err := s.Store.Update(func(tx *store.Tx) error {
 		b, err := busOf(tx, in.Name)
 		if err != nil {
 			return err
 		}
-		if in.Description != nil {
-			b.Description = *in.Description
-		}
+		change(&b.Description, in.Description)
+		change(&b.KmsKey, in.KmsKeyIdentifier)
 		if in.DeadLetterConfig != nil {
 			b.DeadLetter = in.DeadLetterConfig.arn()
 		}

@@ -117,7 +117,7 @@ func (s *Service) deliver(ctx context.Context, d *delivery) error {
 	if !ok {
 		return &failure{code: "SDK_CLIENT_ERROR", message: "the local AWS cannot deliver to " + d.Target.Arn}
 	}
-	if arn.service == "events" && (arn.account != s.Account || arn.region != s.Region) {
+	if arn.kind() == busKind && (arn.account != s.Account || arn.region != s.Region) {
 		return &failure{code: "CROSS_ACCOUNT_INGESTION_FAILED", message: "the local AWS is one account in one region; it cannot reach " + d.Target.Arn}
 	}
 	envelope := d.envelope()
@@ -125,7 +125,7 @@ func (s *Service) deliver(ctx context.Context, d *delivery) error {
 	if err != nil {
 		return err
 	}
-	if arn.service == "events" {
+	if arn.kind() == busKind {
 		detail, _ := envelope.Get("detail")
 		ctx, body = withOrigin(ctx, envelope), jsonvalue.String(detail)
 	}
@@ -147,17 +147,25 @@ func (s *Service) call(ctx context.Context, kind targetKind, d *delivery, body s
 		if err != nil && (op.tolerates == "" || awswire.CodeOf(err) != op.tolerates) {
 			return err
 		}
-		if err := refusedEntry(answer); err != nil {
+		if err := hiddenFailure(answer); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// refusedEntry finds the failure that an answer of success hides: PutEvents and
-// PutLogEvents succeed though they did not take what they were given.
-func refusedEntry(answer jsonvalue.Value) error {
+// hiddenFailure finds the failure that an answer of success hides: PutEvents
+// succeeds though it does not take an entry, and an API destination's answer says
+// what its endpoint did.
+func hiddenFailure(answer jsonvalue.Value) error {
 	o, _ := answer.(*jsonvalue.Object)
+	if code := text(o, "FailureCode"); code != "" {
+		retry, _ := o.Get("Retry")
+		after, _ := o.Get("AfterSeconds")
+		seconds, _ := after.(jsonvalue.Number)
+		n, _ := seconds.Int64()
+		return &failure{code: code, message: text(o, "Failure"), retry: retry == true, after: time.Duration(n) * time.Second}
+	}
 	list, _ := o.Get("Entries")
 	entries, _ := list.([]any)
 	for _, e := range entries {
@@ -180,14 +188,18 @@ func asFailure(err error) *failure {
 	}
 	for _, c := range failureCodes {
 		if strings.Contains(refused.Code, c.within) {
-			return &failure{c.code, refused.Code + ": " + refused.Message, c.retry}
+			return &failure{code: c.code, message: refused.Code + ": " + refused.Message, retry: c.retry}
 		}
 	}
-	return &failure{"ERROR_FROM_TARGET", refused.Code + ": " + refused.Message, refused.Status >= 500}
+	return &failure{code: "ERROR_FROM_TARGET", message: refused.Code + ": " + refused.Message, retry: refused.Status >= 500}
 }
 
 // failed plans the next attempt, or gives the delivery up.
 func (s *Service) failed(ctx context.Context, d *delivery, why *failure) {
+	if why.code == postponed { // by a rate limit: no attempt was made
+		s.courier.addAt(d, s.Clock.Now().Add(why.after))
+		return
+	}
 	d.Attempts++
 	s.Journal.Record(ctx, journal.Entry{Kind: journal.DeliveryFailed, Subject: d.Target.Arn, Name: d.Target.ID, Error: why.Error()})
 	now, end := s.Clock.Now(), d.Ingested.Add(d.Target.maxAge())
@@ -199,7 +211,7 @@ func (s *Service) failed(ctx context.Context, d *delivery, why *failure) {
 	case !now.Before(end):
 		exhausted = "MaximumEventAgeInSeconds"
 	default:
-		d.Due = now.Add(d.backoff(d.Attempts))
+		d.Due = now.Add(max(d.backoff(d.Attempts), why.after))
 		if d.Due.After(end) {
 			d.Due = end // the last attempt, at the age limit
 		}

@@ -37,13 +37,16 @@ type operation struct {
 	tolerates string
 }
 
+const busKind = "events event-bus"
+
 var targetKinds = map[string]targetKind{
-	"lambda function":     {name: "Lambda functions", service: "lambda", calls: invoke},
-	"states stateMachine": {name: "Step Functions state machines", service: "states", needsRole: true, calls: startExecution},
-	"sqs":                 {name: "SQS queues", service: "sqs", calls: sendMessage},
-	"sns":                 {name: "SNS topics", service: "sns", calls: publish},
-	"logs log-group":      {name: "CloudWatch log groups", service: "logs", calls: putLogEvents},
-	"events event-bus":    {name: "event buses", service: "events", calls: forward},
+	"lambda function":        {name: "Lambda functions", service: "lambda", calls: invoke},
+	"states stateMachine":    {name: "Step Functions state machines", service: "states", needsRole: true, calls: startExecution},
+	"sqs":                    {name: "SQS queues", service: "sqs", calls: sendMessage},
+	"sns":                    {name: "SNS topics", service: "sns", calls: publish},
+	"logs log-group":         {name: "CloudWatch log groups", service: "logs", calls: putLogEvents},
+	busKind:                  {name: "event buses", service: "events", calls: forward},
+	"events api-destination": {name: "API destinations", service: "events", needsRole: true, calls: invokeHTTP},
 }
 
 func member(name string, v jsonvalue.Value) jsonvalue.Member {
@@ -115,6 +118,26 @@ func forward(d *delivery, body string, _ time.Time) []operation {
 	return []operation{{name: "PutEvents", params: object(member("Entries", []any{entry}))}}
 }
 
+func invokeHTTP(d *delivery, body string, _ time.Time) []operation {
+	added := d.Target.HTTPParameters.resolved(d.envelope())
+	texts := func(values map[string]string) *jsonvalue.Object {
+		var b jsonvalue.Builder
+		for name, v := range values {
+			b.Set(name, v)
+		}
+		return b.Object()
+	}
+	path := []any{}
+	for _, v := range added.PathParameterValues {
+		path = append(path, v)
+	}
+	return []operation{{name: "InvokeApiDestination", params: object(
+		member("ApiDestinationArn", d.Target.Arn), member("Body", body),
+		member("HttpParameters", object(member("PathParameterValues", path),
+			member("HeaderParameters", texts(added.HeaderParameters)), member("QueryStringParameters", texts(added.QueryStringParameters)))),
+	)}}
+}
+
 // text returns a string member.
 func text(o *jsonvalue.Object, name string) string {
 	v, _ := o.Get(name)
@@ -127,6 +150,7 @@ func text(o *jsonvalue.Object, name string) string {
 type failure struct {
 	code, message string
 	retry         bool
+	after         time.Duration // not before this
 }
 
 func (f *failure) Error() string { return f.code + ": " + f.message }
@@ -154,6 +178,7 @@ var failureCodes = []struct {
 	{"ConcurrentModification", "RESOURCE_MODIFICATION_COLLISION", true},
 	{"Conflict", "RESOURCE_MODIFICATION_COLLISION", true},
 	{"Timeout", "TIMEOUT", true},
+	{"ConnectionFailure", "CONNECTION_FAILURE", true},
 	{"Internal", "INTERNAL_ERROR", true},
 	{"Unavailable", "INTERNAL_ERROR", true},
 	{"ServiceException", "INTERNAL_ERROR", true},

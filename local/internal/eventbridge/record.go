@@ -23,6 +23,9 @@ const (
 	archiveBucket  = "events.archive"  // archive
 	archivedBucket = "events.archived" // archive, time of arrival, event id
 	replayBucket   = "events.replay"   // replay
+
+	connectionBucket  = "events.connection"  // connection
+	destinationBucket = "events.destination" // API destination
 )
 
 func put(tx *store.Tx, bucket, key string, record any) {

@@ -25,6 +25,7 @@ type Target struct {
 	InputPath        string            `json:"InputPath,omitzero" check:"max=256"`
 	InputTransformer *InputTransformer `json:"InputTransformer,omitzero"`
 	SqsParameters    *SqsParameters    `json:"SqsParameters,omitzero"`
+	HTTPParameters   *HTTPParameters   `json:"HttpParameters,omitzero"`
 	DeadLetterConfig *DeadLetterConfig `json:"DeadLetterConfig,omitzero"`
 	RetryPolicy      *RetryPolicy      `json:"RetryPolicy,omitzero"`
 
@@ -36,7 +37,6 @@ type Target struct {
 	RedshiftDataParameters      map[string]any `json:"RedshiftDataParameters,omitzero"`
 	SageMakerPipelineParameters map[string]any `json:"SageMakerPipelineParameters,omitzero"`
 	AppSyncParameters           map[string]any `json:"AppSyncParameters,omitzero"`
-	HTTPParameters              map[string]any `json:"HttpParameters,omitzero"`
 }
 
 // InputTransformer makes a target's input from a template.
@@ -120,6 +120,8 @@ func (s *Service) checkTarget(t Target) error {
 		return invalid("Target %s: the local AWS delivers to %s, and not to %s.", t.ID, supportedTargets(), arn.kind())
 	case t.foreign() != "":
 		return invalid("Target %s: %s is not supported by the local AWS.", t.ID, t.foreign())
+	case t.HTTPParameters != nil && arn.kind() != "events api-destination":
+		return invalid("Target %s: HttpParameters are for API destinations.", t.ID)
 	case kind.needsRole && t.RoleArn == "":
 		return invalid("RoleArn is required for target %s.", t.Arn)
 	case strings.HasSuffix(t.Arn, ".fifo") && arn.service == "sqs" && (t.SqsParameters == nil || t.SqsParameters.MessageGroupID == ""):
@@ -136,7 +138,6 @@ func (t Target) foreign() string {
 		"KinesisParameters": t.KinesisParameters, "RunCommandParameters": t.RunCommandParameters, "EcsParameters": t.EcsParameters,
 		"BatchParameters": t.BatchParameters, "RedshiftDataParameters": t.RedshiftDataParameters,
 		"SageMakerPipelineParameters": t.SageMakerPipelineParameters, "AppSyncParameters": t.AppSyncParameters,
-		"HttpParameters": t.HTTPParameters,
 	} {
 		if parameters != nil {
 			return name

@@ -17,6 +17,7 @@ import (
 	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/clock"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+	"github.com/stepworks/stepworks/local/internal/secretsmanager"
 	"github.com/stepworks/stepworks/local/internal/sqs"
 	"github.com/stepworks/stepworks/local/internal/store"
 )
@@ -73,6 +74,7 @@ func (w *world) boot() {
 	}
 	w.Cleanup(w.service.Close)
 	w.server.Add(queues.API())
+	w.server.Add(secretsmanager.New(secretsmanager.Config{Account: account, Region: region, Store: w.store, Clock: w.clock}).API())
 	w.server.Add(w.service.API())
 	cfg := aws.Config{Region: region, BaseEndpoint: aws.String(h.URL), Credentials: credentials.NewStaticCredentialsProvider("any", "thing", ""), RetryMaxAttempts: 1}
 	w.events, w.sqs = awsevents.NewFromConfig(cfg), awssqs.NewFromConfig(cfg)
@@ -83,7 +85,7 @@ func (w *world) boot() {
 
 // Call implements Caller.
 func (w *world) Call(ctx context.Context, as awswire.Identity, service, operation string, params jsonvalue.Value) (jsonvalue.Value, error) {
-	if service == "sqs" || service == "events" {
+	if service == "sqs" || service == "events" || service == "secretsmanager" {
 		return w.server.Call(ctx, as, service, operation, params)
 	}
 	call := recordedCall{w.clock.Now().Sub(start), as, service, operation, params.(*jsonvalue.Object)}
