@@ -26,8 +26,8 @@ type function struct {
 
 func (f *function) takes() string {
 	switch {
-	case f.max < 0:
-		return fmt.Sprintf("at least %d arguments", f.min)
+	case f.max < 0 && f.min > 0:
+		return "at least 1 argument"
 	case f.min == f.max && f.min == 1:
 		return "1 argument"
 	case f.min == f.max:

@@ -44,9 +44,18 @@ type Env struct {
 
 // Error says why a function could not be evaluated.
 type Error struct {
-	Function string // the call as it stands in the definition
+	Function string // the whole expression as it stands in the definition
 	Problem  string
 	Path     *jsonpath.NotFound // set when an argument's path led nowhere
+}
+
+// Name returns the error name that a Retry or Catch matches.
+// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
+func (e *Error) Name() string {
+	if e.Path != nil {
+		return "States.Runtime"
+	}
+	return "States.IntrinsicFailure"
 }
 
 // Error returns the text that AWS shows behind "An error occurred while executing
@@ -57,7 +66,13 @@ func (e *Error) Error() string {
 
 // Eval computes the expression. The error is an [*Error], or one that env.Resolve
 // returned and that is no [*jsonpath.NotFound].
-func (x *Expr) Eval(env Env) (jsonvalue.Value, error) { return x.root.eval(&env) }
+func (x *Expr) Eval(env Env) (jsonvalue.Value, error) {
+	v, err := x.root.eval(&env)
+	if failed, ok := err.(*Error); ok {
+		failed.Function = x.root.text
+	}
+	return v, err
+}
 
 // argument is a literal, a path or another call.
 type argument struct {
@@ -89,7 +104,7 @@ func (c *call) eval(env *Env) (jsonvalue.Value, error) {
 	}
 	result, problem := c.function.eval(c, values, env)
 	if problem != "" {
-		return nil, &Error{Function: c.text, Problem: problem}
+		return nil, &Error{Problem: problem}
 	}
 	return result, nil
 }
@@ -107,7 +122,7 @@ func (c *call) argument(a *argument, env *Env) (jsonvalue.Value, error) {
 	}
 	var missing *jsonpath.NotFound
 	if errors.As(err, &missing) {
-		return nil, &Error{Function: c.text, Path: missing, Problem: fmt.Sprintf(
+		return nil, &Error{Path: missing, Problem: fmt.Sprintf(
 			"The JsonPath argument for the field '%s' could not be found in the input '%s'", a.path, jsonvalue.String(missing.Document))}
 	}
 	return nil, err

@@ -5,28 +5,32 @@ package jsonpath
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
+// operation is an operator. It asks e for leave to look into containers.
+type operation func(e *evaluation, l, r term) bool
+
 // operators are Jayway's: https://github.com/json-path/JsonPath#filter-operators
 // Those that need Java classes or predicates (type, matches) do not exist here.
-var operators = map[string]func(l, r term) bool{
+var operators = map[string]operation{
 	"==":       equal,
-	"!=":       func(l, r term) bool { return !equal(l, r) },
+	"!=":       negated(equal),
 	"===":      same,
-	"!==":      func(l, r term) bool { return !same(l, r) },
-	"<":        func(l, r term) bool { c, ok := order(l, r); return ok && c < 0 },
-	"<=":       func(l, r term) bool { c, ok := order(l, r); return ok && c <= 0 },
-	">":        func(l, r term) bool { c, ok := order(l, r); return ok && c > 0 },
-	">=":       func(l, r term) bool { c, ok := order(l, r); return ok && c >= 0 },
+	"!==":      negated(same),
+	"<":        ordered(func(c int) bool { return c < 0 }),
+	"<=":       ordered(func(c int) bool { return c <= 0 }),
+	">":        ordered(func(c int) bool { return c > 0 }),
+	">=":       ordered(func(c int) bool { return c >= 0 }),
 	"=~":       matches,
 	"in":       in,
-	"nin":      func(l, r term) bool { return !in(l, r) },
+	"nin":      negated(in),
 	"contains": contains,
-	"all":      func(l, r term) bool { return subset(r, l) },
+	"all":      func(e *evaluation, l, r term) bool { return subset(e, r, l) },
 	"subsetof": subset,
 	"anyof":    anyOf,
 	"noneof":   noneOf,
@@ -34,16 +38,23 @@ var operators = map[string]func(l, r term) bool{
 	"empty":    empty,
 }
 
+func negated(op operation) operation {
+	return func(e *evaluation, l, r term) bool { return !op(e, l, r) }
+}
+
 // equal compares numbers by value and, as Jayway does, a number with a string by
 // the number's text. What is absent equals nothing, not even null.
-func equal(l, r term) bool {
+func equal(e *evaluation, l, r term) bool {
 	if l.absent || r.absent || l.pattern != nil || r.pattern != nil {
 		return false
 	}
-	return equalValues(l.value, r.value)
+	return e.equal(l.value, r.value)
 }
 
-func equalValues(l, r jsonvalue.Value) bool {
+func (e *evaluation) equal(l, r jsonvalue.Value) bool {
+	if !e.charge(1) {
+		return false
+	}
 	switch lv := l.(type) {
 	case jsonvalue.Number:
 		if text, ok := r.(string); ok {
@@ -55,32 +66,48 @@ func equalValues(l, r jsonvalue.Value) bool {
 		if n, ok := r.(jsonvalue.Number); ok {
 			return lv == string(n)
 		}
+	case []any:
+		rv, ok := r.([]any)
+		return ok && len(lv) == len(rv) && e.charge(weigh(lv)) && jsonvalue.Equal(l, r)
+	case *jsonvalue.Object:
+		rv, ok := r.(*jsonvalue.Object)
+		return ok && lv.Len() == rv.Len() && e.charge(weigh(lv)) && jsonvalue.Equal(l, r)
 	}
 	return jsonvalue.Equal(l, r)
 }
 
-func same(l, r term) bool {
-	return jsonvalue.Kind(l.value) == jsonvalue.Kind(r.value) && equal(l, r)
+// weigh counts the values in v, up to the limit of all work.
+func weigh(v jsonvalue.Value) int {
+	n := 1
+	_ = eachChild(v, func(child jsonvalue.Value) error {
+		n += term{value: child}.weight() + weigh(child)
+		return nil
+	})
+	return n
 }
 
-// order exists between two numbers and between two strings.
-func order(l, r term) (c int, ok bool) {
-	switch lv := l.value.(type) {
-	case jsonvalue.Number:
-		if rv, ok := r.value.(jsonvalue.Number); ok {
-			return lv.Compare(rv), true
+func same(e *evaluation, l, r term) bool {
+	return jsonvalue.Kind(l.value) == jsonvalue.Kind(r.value) && equal(e, l, r)
+}
+
+// ordered exists between two numbers and between two strings.
+func ordered(holds func(c int) bool) operation {
+	return func(_ *evaluation, l, r term) bool {
+		switch lv := l.value.(type) {
+		case jsonvalue.Number:
+			rv, ok := r.value.(jsonvalue.Number)
+			return ok && holds(lv.Compare(rv))
+		case string:
+			rv, ok := r.value.(string)
+			return ok && holds(strings.Compare(lv, rv))
 		}
-	case string:
-		if rv, ok := r.value.(string); ok {
-			return strings.Compare(lv, rv), true
-		}
+		return false
 	}
-	return 0, false
 }
 
 // matches demands that the whole text fits the pattern. What is no text counts as
 // an empty one; of an array any element may fit.
-func matches(l, r term) bool {
+func matches(e *evaluation, l, r term) bool {
 	p, subject := r.pattern, l.value
 	if p == nil {
 		p, subject = l.pattern, r.value
@@ -88,10 +115,14 @@ func matches(l, r term) bool {
 	if p == nil || l.pattern != nil && r.pattern != nil {
 		return false
 	}
-	if list, ok := subject.([]any); ok {
-		return slices.ContainsFunc(list, func(e any) bool { return p.re.MatchString(textOf(e)) })
+	list, ok := subject.([]any)
+	if !ok {
+		list = []any{subject}
 	}
-	return p.re.MatchString(textOf(subject))
+	return slices.ContainsFunc(list, func(v any) bool {
+		text := textOf(v)
+		return e.charge((1+len(text))*p.cost) && p.re.MatchString(text)
+	})
 }
 
 func textOf(v jsonvalue.Value) string {
@@ -104,22 +135,22 @@ func textOf(v jsonvalue.Value) string {
 	return ""
 }
 
-func in(l, r term) bool {
+func in(e *evaluation, l, r term) bool {
 	list, ok := r.value.([]any)
-	return ok && !l.absent && holds(list, l.value)
+	return ok && !l.absent && e.holds(list, l.value)
 }
 
-func holds(list []any, v jsonvalue.Value) bool {
-	return slices.ContainsFunc(list, func(e any) bool { return equalValues(v, e) })
+func (e *evaluation) holds(list []any, v jsonvalue.Value) bool {
+	return slices.ContainsFunc(list, func(element any) bool { return e.equal(v, element) })
 }
 
-func contains(l, r term) bool {
+func contains(e *evaluation, l, r term) bool {
 	switch lv := l.value.(type) {
 	case string:
 		part, ok := r.value.(string)
 		return ok && strings.Contains(lv, part)
 	case []any:
-		return !r.absent && holds(lv, r.value)
+		return !r.absent && e.holds(lv, r.value)
 	}
 	return false
 }
@@ -130,22 +161,22 @@ func lists(l, r term) (left, right []any, ok bool) {
 	return left, right, lok && rok
 }
 
-func subset(l, r term) bool {
+func subset(e *evaluation, l, r term) bool {
 	left, right, ok := lists(l, r)
-	return ok && !slices.ContainsFunc(left, func(e any) bool { return !holds(right, e) })
+	return ok && !slices.ContainsFunc(left, func(v any) bool { return !e.holds(right, v) })
 }
 
-func anyOf(l, r term) bool {
+func anyOf(e *evaluation, l, r term) bool {
 	left, right, ok := lists(l, r)
-	return ok && slices.ContainsFunc(left, func(e any) bool { return holds(right, e) })
+	return ok && slices.ContainsFunc(left, func(v any) bool { return e.holds(right, v) })
 }
 
-func noneOf(l, r term) bool {
+func noneOf(e *evaluation, l, r term) bool {
 	left, right, ok := lists(l, r)
-	return ok && !slices.ContainsFunc(left, func(e any) bool { return holds(right, e) })
+	return ok && !slices.ContainsFunc(left, func(v any) bool { return e.holds(right, v) })
 }
 
-func size(l, r term) bool {
+func size(_ *evaluation, l, r term) bool {
 	number, ok := r.value.(jsonvalue.Number)
 	if !ok {
 		return false
@@ -171,7 +202,7 @@ func UTF16Length(s string) (n int) {
 	return n
 }
 
-func empty(l, r term) bool {
+func empty(_ *evaluation, l, r term) bool {
 	want, ok := r.value.(bool)
 	if !ok {
 		return false
@@ -191,9 +222,17 @@ func empty(l, r term) bool {
 type pattern struct {
 	source, flags string
 	re            *regexp.Regexp
+	cost          int // of a character, in steps
 }
 
 func (p *pattern) String() string { return "/" + p.source + "/" + p.flags }
+
+// Limits of a compiled pattern: its instructions, and how many of them make a
+// step of the engine about as dear as visiting a value.
+const (
+	maxInstructions     = 4096
+	instructionsPerStep = 16
+)
 
 // newPattern compiles a Java pattern with Go's engine, which runs in linear time.
 // It returns what is wrong with it: a fault, or a part of Java's syntax that Go's
@@ -216,11 +255,19 @@ func newPattern(source, flags string) (p *pattern, problem string) {
 	if own != "" {
 		prefix = "(?" + own + ")"
 	}
-	re, err := regexp.Compile(prefix + `\A(?:` + source + `)\z`)
+	return compile(source, flags, prefix+`\A(?:`+source+`)\z`)
+}
+
+func compile(source, flags, expression string) (p *pattern, problem string) {
+	parsed, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
 		return nil, "pattern: " + strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 	}
-	return &pattern{source: source, flags: flags, re: re}, ""
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil || len(program.Inst) > maxInstructions {
+		return nil, "the pattern is too large"
+	}
+	return &pattern{source: source, flags: flags, re: regexp.MustCompile(expression), cost: 1 + len(program.Inst)/instructionsPerStep}, ""
 }
 
 // classOfClasses finds Java's unions and intersections of character classes,

@@ -37,7 +37,7 @@ type NotFound struct {
 
 func (e *NotFound) Error() string { return e.Problem }
 
-// LimitError says that a path would yield or visit more than is allowed.
+// LimitError says that a path would yield more, or take more work, than is allowed.
 type LimitError struct {
 	Path    *Path
 	Problem string

@@ -11,8 +11,8 @@ import (
 // Limits of one evaluation. AWS has none of its own here but refuses payloads over
 // 256 KiB, which no result near these fits into; they stop "$..*..*..*".
 const (
-	maxMatches = 1 << 20
-	maxVisits  = 1 << 23
+	maxMatches = 1 << 18
+	maxWork    = 1 << 22 // values visited and compared, 16 characters of a text counting as one
 )
 
 // evaluation is one walk of a path over a document.
@@ -22,27 +22,31 @@ type evaluation struct {
 	start   jsonvalue.Value
 	matches []jsonvalue.Value
 	lenient bool // a step that leads nowhere is no error
-	visits  *int // shared with the evaluations of inner paths
+	work    *int // what was done so far, shared with the evaluations of inner paths
 	failed  error
 }
 
 func newEvaluation(p *Path, doc jsonvalue.Value) *evaluation {
-	return &evaluation{path: p, doc: doc, start: doc, lenient: !p.definite, visits: new(int)}
+	return &evaluation{path: p, doc: doc, start: doc, lenient: !p.definite, work: new(int)}
 }
 
 // inner evaluates a path of a filter or an argument on the same account.
 func (e *evaluation) inner(p *Path, item jsonvalue.Value) *evaluation {
-	start := item
+	return &evaluation{path: p, doc: e.doc, start: e.startOf(p, item), lenient: !p.definite, work: e.work}
+}
+
+// startOf is what an inner path starts from: the item or the document.
+func (e *evaluation) startOf(p *Path, item jsonvalue.Value) jsonvalue.Value {
 	if p.root == "$" {
-		start = e.doc
+		return e.doc
 	}
-	return &evaluation{path: p, doc: e.doc, start: start, lenient: !p.definite, visits: e.visits}
+	return item
 }
 
 // walk applies the steps from i on to v.
 func (e *evaluation) walk(i int, v jsonvalue.Value) error {
-	if *e.visits++; *e.visits > maxVisits {
-		return e.limit("visits more than %d values", maxVisits)
+	if !e.charge(1) {
+		return e.failed
 	}
 	if i == len(e.path.steps) {
 		return e.match(v)
@@ -60,7 +64,8 @@ func (e *evaluation) walk(i int, v jsonvalue.Value) error {
 
 func (e *evaluation) match(v jsonvalue.Value) error {
 	if len(e.matches) >= maxMatches {
-		return e.limit("matches more than %d values", maxMatches)
+		e.failed = &LimitError{Path: e.path, Problem: fmt.Sprintf("matches more than %d values", maxMatches)}
+		return e.failed
 	}
 	e.matches = append(e.matches, v)
 	return nil
@@ -73,19 +78,24 @@ func (e *evaluation) missing(i int, v jsonvalue.Value) error {
 	return e.path.notFound(i, v, e.start)
 }
 
-func (e *evaluation) limit(format string, args ...any) error {
-	e.failed = &LimitError{Path: e.path, Problem: fmt.Sprintf(format, args...)}
-	return e.failed
+// charge accounts for n units of work; it fails the evaluation when they are too
+// many.
+func (e *evaluation) charge(n int) bool {
+	if *e.work += n; *e.work > maxWork {
+		e.failed = &LimitError{Path: e.path, Problem: fmt.Sprintf("takes more than %d steps on this document", maxWork)}
+		return false
+	}
+	return true
 }
 
 // value is what an inner path leads to: for an indefinite one the array of its
 // matches; ok is false when a definite one leads nowhere.
 func (e *evaluation) value(p *Path, item jsonvalue.Value) (v jsonvalue.Value, ok bool) {
-	in := e.inner(p, item)
 	if p.simple {
-		v, missing := p.follow(in.start)
-		return v, missing < 0
+		v, missing := p.follow(e.startOf(p, item))
+		return v, e.charge(1) && missing < 0
 	}
+	in := e.inner(p, item)
 	if err := in.walk(0, in.start); err != nil {
 		e.adopt(in)
 		return nil, false
@@ -102,12 +112,12 @@ func (e *evaluation) value(p *Path, item jsonvalue.Value) (v jsonvalue.Value, ok
 // exists tells whether an inner path leads anywhere. Jayway demands here that
 // every property on the way is present, and is then content with an empty list.
 func (e *evaluation) exists(p *Path, item jsonvalue.Value) bool {
+	if p.simple {
+		_, missing := p.follow(e.startOf(p, item))
+		return e.charge(1) && missing < 0
+	}
 	in := e.inner(p, item)
 	in.lenient = false
-	if p.simple {
-		_, missing := p.follow(in.start)
-		return missing < 0
-	}
 	err := in.walk(0, in.start)
 	e.adopt(in)
 	return err == nil && (!p.definite || len(in.matches) > 0)

@@ -91,12 +91,12 @@ func joined(parts []condition, by string) string {
 type comparison struct {
 	left, right operand
 	operator    string
-	compare     func(l, r term) bool
+	compare     operation
 }
 
 func (c *comparison) holds(e *evaluation, item jsonvalue.Value) bool {
-	l := c.left.term(e, item)
-	return c.compare(l, c.right.term(e, item))
+	l, r := c.left.term(e, item), c.right.term(e, item)
+	return e.charge(1+l.weight()+r.weight()) && c.compare(e, l, r)
 }
 
 func (c *comparison) String() string {
@@ -125,6 +125,17 @@ type term struct {
 	value   jsonvalue.Value
 	pattern *pattern
 	absent  bool // the path led nowhere: Jayway's undefined, which is not null
+}
+
+// weight is what looking at the term costs, beside looking into a container.
+func (t term) weight() int {
+	switch v := t.value.(type) {
+	case string:
+		return len(v) / 16
+	case jsonvalue.Number:
+		return len(v) / 16
+	}
+	return 0
 }
 
 func (o operand) term(e *evaluation, item jsonvalue.Value) term {

@@ -68,10 +68,17 @@ func (c *call) apply(e *evaluation, i int, v jsonvalue.Value) error {
 			arguments = append(arguments, t.value)
 		}
 	}
-	if e.failed != nil {
+	cost := 1 + breadth(v)
+	for _, a := range arguments {
+		cost += 1 + breadth(a)
+	}
+	if e.failed != nil || !e.charge(cost) {
 		return e.failed
 	}
 	result, problem := c.invoke(v, arguments)
+	if !e.charge(term{value: result}.weight()) {
+		return e.failed
+	}
 	if problem == "" {
 		return e.walk(i+1, result)
 	}
@@ -81,15 +88,24 @@ func (c *call) apply(e *evaluation, i int, v jsonvalue.Value) error {
 	return &NotFound{Path: e.path, Document: e.start, Problem: problem}
 }
 
+// breadth is how many values stand directly in v.
+func breadth(v jsonvalue.Value) int {
+	switch v := v.(type) {
+	case []any:
+		return len(v)
+	case *jsonvalue.Object:
+		return v.Len()
+	}
+	return 0
+}
+
 func length(v jsonvalue.Value, arguments []jsonvalue.Value) (jsonvalue.Value, string) {
 	if len(arguments) > 0 {
 		v = arguments[0]
 	}
-	switch v := v.(type) {
-	case []any:
-		return jsonvalue.Int(int64(len(v))), ""
-	case *jsonvalue.Object:
-		return jsonvalue.Int(int64(v.Len())), ""
+	switch v.(type) {
+	case []any, *jsonvalue.Object:
+		return jsonvalue.Int(int64(breadth(v))), ""
 	}
 	return nil, ""
 }

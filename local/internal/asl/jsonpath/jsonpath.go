@@ -13,7 +13,8 @@
 //
 // A path of names and indexes is a flat list of steps and is followed without
 // allocating. Work is bounded: length and nesting of a path at [Parse], matches
-// and visited values at evaluation, and regular expressions run in linear time.
+// and steps at evaluation (a [*LimitError]), and regular expressions run in linear
+// time.
 // Java's look-around and back-references do not exist here; a path that uses them
 // is refused at [Parse].
 //

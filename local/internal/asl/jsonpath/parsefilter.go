@@ -118,7 +118,10 @@ func (p *parser) expression() (condition, error) {
 		return exists{left.path}, nil
 	}
 	p.blanks()
-	right, err := p.operand()
+	right, ok := p.bareWord()
+	if !ok {
+		right, err = p.operand()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +129,26 @@ func (p *parser) expression() (condition, error) {
 		return p.existence(left, right)
 	}
 	return &comparison{left: left, right: right, operator: operator, compare: operators[operator]}, nil
+}
+
+// bareWord reads a text without quotes on the right of an operator, as in
+// $[?(@.code==es)], which published samples of AWS have
+// (github.com/aws-samples/step-functions-workflows-collection, parallel-translate).
+func (p *parser) bareWord() (operand, bool) {
+	end := p.pos
+	for end < len(p.text) && wordByte(p.text[end], end > p.pos) {
+		end++
+	}
+	word := p.text[p.pos:end]
+	if word == "" || word == "true" || word == "false" || word == "null" {
+		return operand{}, false
+	}
+	p.pos = end
+	return operand{literal: word}, true
+}
+
+func wordByte(c byte, inside bool) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || inside && (c == '-' || c >= '0' && c <= '9')
 }
 
 // existence reads @.a exists true.

@@ -195,8 +195,8 @@ func (d descent) apply(e *evaluation, i int, v jsonvalue.Value) error {
 		return err
 	}
 	return eachChild(v, func(child jsonvalue.Value) error {
-		if *e.visits++; *e.visits > maxVisits {
-			return e.limit("visits more than %d values", maxVisits)
+		if !e.charge(1) {
+			return e.failed
 		}
 		return d.apply(e, i, child)
 	})
@@ -207,13 +207,12 @@ func (d descent) apply(e *evaluation, i int, v jsonvalue.Value) error {
 func (descent) here(e *evaluation, i int, v jsonvalue.Value) error {
 	s := &e.path.steps[i]
 	o, isObject := v.(*jsonvalue.Object)
-	_, isArray := v.([]any)
+	list, isArray := v.([]any)
 	switch sel := s.selector.(type) {
 	case nil:
-		if child, ok := s.child(v); ok {
-			return e.walk(i+1, child)
+		if s.byIndex && !isArray || !s.byIndex && !(isObject && o.Has(s.name)) {
+			return nil
 		}
-		return nil
 	case names:
 		if !isObject || sel.last && slices.ContainsFunc(sel.list, func(name string) bool { return !o.Has(name) }) {
 			return nil
@@ -227,5 +226,21 @@ func (descent) here(e *evaluation, i int, v jsonvalue.Value) error {
 			return e.failed
 		}
 	}
+	if isArray && i+1 < len(e.path.steps) {
+		return e.walkEach(i+1, list)
+	}
 	return e.walk(i, v)
+}
+
+// walkEach is what Jayway does with an array behind ".." when more steps follow:
+// it takes all elements, whichever the step picks. $..[1].key is the key of every
+// element (recorded in https://cburgmer.github.io/json-path-comparison/ as
+// dot_notation_after_bracket_notation_after_recursive_descent).
+func (e *evaluation) walkEach(i int, list []any) error {
+	for _, element := range list {
+		if err := e.walk(i, element); err != nil {
+			return err
+		}
+	}
+	return nil
 }
