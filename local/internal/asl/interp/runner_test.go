@@ -1,13 +1,15 @@
 package interp_test
 
 import (
-	"testing"
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/asl"
 	"github.com/stepworks/stepworks/local/internal/asl/interp"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
+
+// fataler is what a runner needs of a test.
+type fataler interface{ Fatal(args ...any) }
 
 // runner is the smallest driver: it answers every task at once, lets time jump
 // to the next timer, and runs the children of map runs one after the other.
@@ -18,6 +20,7 @@ type runner struct {
 	timers map[interp.ID]time.Time
 	queue  []interp.Event
 	events []interp.HistoryEvent
+	enough int                                    // stop after so many events; 0: never
 	answer func(interp.ScheduleTask) interp.Event // nil: every task fails
 }
 
@@ -27,10 +30,13 @@ func newRunner(m *asl.Machine, s interp.Start) *runner {
 
 // all runs the execution to its end, but for no more than a bounded number of
 // steps.
-func (r *runner) all(t testing.TB) {
+func (r *runner) all(t fataler) {
 	for steps := 0; r.x.Status() == interp.Running; steps++ {
 		if steps > 100000 {
 			t.Fatal("the execution does not end")
+		}
+		if r.enough > 0 && len(r.events) > r.enough {
+			return
 		}
 		if len(r.queue) == 0 && !r.fire() {
 			t.Fatal("the execution waits for nothing")
@@ -64,7 +70,7 @@ func (r *runner) fire() bool {
 	return true
 }
 
-func (r *runner) perform(t testing.TB, c interp.Command) {
+func (r *runner) perform(t fataler, c interp.Command) {
 	switch c := c.(type) {
 	case interp.ScheduleTask:
 		if r.answer != nil {
@@ -81,7 +87,7 @@ func (r *runner) perform(t testing.TB, c interp.Command) {
 	}
 }
 
-func (r *runner) mapRun(t testing.TB, c interp.StartMapRun) interp.Event {
+func (r *runner) mapRun(t fataler, c interp.StartMapRun) interp.Event {
 	selector, err := interp.NewSelector(r.m, c)
 	if err != nil {
 		t.Fatal(err)
