@@ -4,7 +4,7 @@
 //
 // Lambda reports the type of the outermost Go error, so an error wrapped by
 // fmt.Errorf would arrive as "wrapError" and match nothing. Workers therefore
-// wrap freely, and package step asks [Of] once, at the door, which name an error
+// wrap freely, and package step asks [NameOf] once, at the door, which name an error
 // carries.
 //
 //	Input.*      the payload is not what this step takes
@@ -107,7 +107,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Retryable tells whether the call that ended in err may succeed when repeated.
 func Retryable(err error) bool {
-	name := Of(err).Name
+	name := NameOf(err)
 	for _, row := range Table {
 		if row.Name == name {
 			return row.Retryable
@@ -116,13 +116,13 @@ func Retryable(err error) bool {
 	return false
 }
 
-// Of returns the failure that err carries, however deeply it is wrapped. An
-// error that nobody named is classified by what it is (a deadline, an answer of
-// AWS); what remains is Internal.Unexpected.
-func Of(err error) *Error {
+// NameOf returns the name that err carries, however deeply it is wrapped; the
+// outermost counts. An error that nobody named is classified by what it is (a
+// deadline, an answer of AWS); what remains is Internal.Unexpected.
+func NameOf(err error) Name {
 	var named *Error
 	if errors.As(err, &named) {
-		return &Error{Name: named.Name, Message: err.Error(), Cause: err}
+		return named.Name
 	}
-	return &Error{Name: classify(err), Message: err.Error(), Cause: err}
+	return classify(err)
 }

@@ -145,7 +145,7 @@ func encode(out any) ([]byte, error) {
 // By value: the runtime passes a messages.InvokeResponse_Error through, but would
 // report a pointer to one under that type's own name.
 func named(ctx context.Context, err error) error {
-	f := failure.Of(err)
-	slog.ErrorContext(ctx, "the step failed", "name", string(f.Name), "retryable", failure.Retryable(f), "error", f.Message)
-	return messages.InvokeResponse_Error{Type: string(f.Name), Message: f.Message}
+	name := string(failure.NameOf(err))
+	slog.ErrorContext(ctx, "the step failed", "name", name, "retryable", failure.Retryable(err), "error", err.Error())
+	return messages.InvokeResponse_Error{Type: name, Message: err.Error()}
 }

@@ -115,7 +115,7 @@ func (h handler) charge(ctx context.Context, record order.Record, e order.Execut
 
 // unavailable names a gateway's error, unless the time of this invocation ran out.
 func unavailable(err error) error {
-	if failure.Of(err).Name == failure.TransientTimeout {
+	if failure.NameOf(err) == failure.TransientTimeout {
 		return err
 	}
 	return failure.Wrap(failure.TransientUnavailable, err, "the payment gateway did not answer")
