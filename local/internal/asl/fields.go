@@ -59,6 +59,7 @@ type form int
 const (
 	anything form = iota
 	text
+	pathless // a string that has a ...Path sibling
 	boolean
 	integer
 	number
@@ -187,9 +188,9 @@ var fields = []field{
 	{name: "Transformation", in: inWriterConfig, form: oneOf, values: []string{"NONE", "COMPACT", "FLATTEN"}},
 	{name: "OutputType", in: inWriterConfig, form: oneOf, values: []string{"JSON", "JSONL"}},
 
-	{name: "Error", in: inFail, form: text, dynamic: true},
+	{name: "Error", in: inFail, form: pathless, dynamic: true},
 	{name: "ErrorPath", in: inFail, form: sourceCall, only: JSONPath},
-	{name: "Cause", in: inFail, form: text, dynamic: true},
+	{name: "Cause", in: inFail, form: pathless, dynamic: true},
 	{name: "CausePath", in: inFail, form: sourceCall, only: JSONPath},
 
 	{name: "ErrorEquals", in: inRetrier | inCatcher, form: words, required: true},

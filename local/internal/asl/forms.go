@@ -19,6 +19,7 @@ func init() { // not a literal: nested and list come back to forms
 	forms = map[form]func(*schema, *field, spot){
 		anything:   func(*schema, *field, spot) {},
 		text:       checkText,
+		pathless:   checkPathless,
 		boolean:    checkBoolean,
 		integer:    checkInteger,
 		number:     checkNumber,
@@ -45,6 +46,15 @@ func init() { // not a literal: nested and list come back to forms
 func checkText(s *schema, _ *field, sp spot) {
 	if _, ok := sp.value.(string); !ok {
 		s.typeFault(sp, "String")
+	}
+}
+
+// checkPathless validates texts that have a ...Path sibling, and warns of a path
+// in the wrong one.
+func checkPathless(s *schema, row *field, sp spot) {
+	checkText(s, row, sp)
+	if t, ok := sp.value.(string); ok && sp.lang == JSONPath && looksDynamic(t) {
+		s.warn(CodeNoPath, sp.at, "The value of the field '%s' looks like an expression; to evaluate it, name the field '%sPath'", sp.field, sp.field)
 	}
 }
 

@@ -19,10 +19,11 @@ func (x *Execution) actChoice(f *frame) {
 		x.failState(f, e)
 		return
 	}
-	rule, e := x.choose(f, in)
-	next := f.at.Choice.Default
-	if rule != nil {
-		next = rule.Next
+	i, e := x.choose(f, in)
+	next, part, rule := f.at.Choice.Default, PartDefault, (*asl.Rule)(nil)
+	if i >= 0 {
+		rule = &f.at.Choice.Rules[i]
+		next, part = rule.Next, PartRule
 	}
 	if e == nil && next == "" {
 		e = stateFailure(f, errNoChoice, "Failed to transition out of the state. The state does not point to a next state.")
@@ -32,6 +33,7 @@ func (x *Execution) actChoice(f *frame) {
 		o, e = lang.chosen(x, f, rule)
 	}
 	if e == nil {
+		x.observe(f, part, max(i, 0), next)
 		e = x.leave(f, o, next)
 	}
 	if e != nil {
@@ -39,15 +41,14 @@ func (x *Execution) actChoice(f *frame) {
 	}
 }
 
-// choose returns the first rule that holds, or nil.
-func (x *Execution) choose(f *frame, in *data) (*asl.Rule, *failure) {
+// choose returns the place of the first rule that holds, or -1.
+func (x *Execution) choose(f *frame, in *data) (int, *failure) {
 	for i := range f.at.Choice.Rules {
-		r := &f.at.Choice.Rules[i]
-		if holds, e := languageOf(f).test(x, f, r, in); holds || e != nil {
-			return r, e
+		if holds, e := languageOf(f).test(x, f, &f.at.Choice.Rules[i], in); holds || e != nil {
+			return i, e
 		}
 	}
-	return nil, nil
+	return -1, nil
 }
 
 func (jsonPath) test(x *Execution, f *frame, r *asl.Rule, in *data) (bool, *failure) {

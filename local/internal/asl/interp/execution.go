@@ -69,6 +69,10 @@ type Execution struct {
 	// quick and is nil by default.
 	Check func(ScheduleTask) error
 
+	// Observe is told which parts of the definition the execution makes use of.
+	// It is nil by default.
+	Observe func(Observation)
+
 	machine *asl.Machine
 	state
 

@@ -108,6 +108,9 @@ func (x *Execution) scheduledDetails(f *frame, t *pendingTask) Details {
 	}
 	if r.Kind == asl.Lambda || r.Kind == asl.Activity {
 		d.Input = t.Parameters.Text()
+		if r.Kind == asl.Lambda {
+			d.HeartbeatInSeconds = 0 // its details have no such member
+		}
 	} else {
 		d.Parameters, d.Region = t.Parameters.Text(), arnField(x.state.Start.ARN, 3)
 	}

@@ -58,6 +58,7 @@ func (x *Execution) retry(f *frame, e *failure) bool {
 			x.probeRetried(i, e, delay)
 			return true
 		}
+		x.observe(f, PartRetrier, i, f.name())
 		at := x.now.Add(delay)
 		f.Spent[i]++
 		f.Fan, f.MapRun = nil, nil
@@ -97,6 +98,7 @@ func (x *Execution) catch(f *frame, e *failure) bool {
 		}
 		f.Fan, f.MapRun = nil, nil
 		x.probeCaught(i, e)
+		x.observe(f, PartCatcher, i, c.Next)
 		if broken := x.leave(f, o, c.Next); broken != nil {
 			x.fail(f, *broken)
 		}

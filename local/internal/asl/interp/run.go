@@ -107,6 +107,7 @@ func (x *Execution) enter(f *frame, name string) {
 func (x *Execution) enterState(f *frame, s *asl.State) {
 	f.at = s
 	f.Location, f.Entered, f.Spent, f.Attempt, f.items = f.at.Location, x.now, nil, 0, nil
+	x.observe(f, PartState, 0, "")
 	x.emit(f, enteredTypes[f.at.Type], Details{Name: s.Name, Input: f.Input.Text()})
 	f.EnteredID = f.Prev
 	x.ready = append(x.ready, f)
@@ -154,6 +155,7 @@ func (x *Execution) leave(f *frame, o outcome, next string) *failure {
 
 // proceed leaves a state by its Next or End.
 func (x *Execution) proceed(f *frame, o outcome) {
+	x.observe(f, PartNext, 0, f.at.Next)
 	if e := x.leave(f, o, f.at.Next); e != nil {
 		x.failState(f, e)
 	}
