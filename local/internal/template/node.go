@@ -48,6 +48,11 @@ func scalar(at Position, v jsonvalue.Value) *Node { return &Node{At: at, Value: 
 func list(at Position, items ...*Node) *Node { return &Node{Kind: List, At: at, Items: items} }
 
 func call(at Position, function string, argument *Node) *Node {
+	if s, ok := argument.Text(); ok && function == "Fn::GetAtt" {
+		if id, attribute, dotted := splitAttribute(s); dotted {
+			argument = list(argument.At, text(argument.At, id), text(argument.At, attribute))
+		}
+	}
 	return &Node{Kind: Call, At: at, Function: function, Argument: argument}
 }
 

@@ -17,8 +17,8 @@ type functionWork struct {
 	p       *Node // its properties, globals included
 	path    string
 	role    *roleWork // nil: the template gives the role
-	version string    // logical id, "" without AutoPublishAlias
-	alias   string
+	alias   string    // logical id, "" without AutoPublishAlias
+	aliased *Node     // the alias's name
 }
 
 func (x *expansion) function(r *Resource) {
@@ -139,16 +139,16 @@ func (w *functionWork) publish(function *Resource) {
 		w.faults.add(alias.At, path, "AutoPublishAlias must be a string or a Ref to a parameter: letters, digits, hyphens and underscores")
 		return
 	}
-	w.version = w.r.LogicalID + "Version" + w.versionHash(function)
-	version := w.make(w.r, w.version, "AWS::Lambda::Version", renamed(w.p, "Description", "VersionDescription").with("FunctionName", ref(w.r.At, w.r.LogicalID)))
+	id := w.r.LogicalID + "Version" + w.versionHash(function)
+	version := w.make(w.r, id, "AWS::Lambda::Version", renamed(w.p, "Description", "VersionDescription").with("FunctionName", ref(w.r.At, w.r.LogicalID)))
 	if version.DeletionPolicy == "" {
 		version.DeletionPolicy = "Retain"
 	}
-	w.alias = w.r.LogicalID + "Alias" + alphanumericOf(name)
+	w.alias, w.aliased = w.r.LogicalID+"Alias"+alphanumericOf(name), text(alias.At, name)
 	made := w.make(w.r, w.alias, "AWS::Lambda::Alias", same(w.p, "ProvisionedConcurrencyConfig").
 		with("FunctionName", ref(w.r.At, w.r.LogicalID)).
-		with("FunctionVersion", getAtt(w.r.At, w.version, "Version")).
-		with("Name", text(alias.At, name)))
+		with("FunctionVersion", getAtt(w.r.At, id, "Version")).
+		with("Name", w.aliased))
 	w.deploy(made)
 }
 
@@ -231,9 +231,9 @@ func (w *functionWork) invokeConfig() {
 	}
 	id := w.r.LogicalID + "EventInvokeConfig"
 	p := same(config, "MaximumEventAgeInSeconds", "MaximumRetryAttempts").with("FunctionName", ref(config.At, w.r.LogicalID))
-	qualifier := text(config.At, "$LATEST")
-	if w.version != "" {
-		qualifier = getAtt(config.At, w.version, "Version")
+	qualifier := w.aliased
+	if qualifier == nil {
+		qualifier = text(config.At, "$LATEST")
 	}
 	p = p.with("Qualifier", qualifier)
 	if destinations := config.Get("DestinationConfig"); destinations != nil && destinations.Kind == Map {
@@ -244,7 +244,10 @@ func (w *functionWork) invokeConfig() {
 		}
 		p = p.with("DestinationConfig", out)
 	}
-	w.make(w.r, id, "AWS::Lambda::EventInvokeConfig", p)
+	made := w.make(w.r, id, "AWS::Lambda::EventInvokeConfig", p)
+	if w.alias != "" {
+		made.DependsOn = []string{w.alias}
+	}
 }
 
 // destinationActions are the actions that sending to each type of destination

@@ -3,7 +3,10 @@ package template
 // This file defines what SAM makes of a state machine.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-statemachine.html
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // machineWork is the work on one state machine.
 type machineWork struct {
@@ -118,7 +121,8 @@ func (w *machineWork) publish(machine *Resource) {
 	version := w.make(w.r, w.r.LogicalID+"Version", "AWS::StepFunctions::StateMachineVersion", object(at,
 		"StateMachineArn", ref(at, w.r.LogicalID),
 		"StateMachineRevisionId", getAtt(at, w.r.LogicalID, "StateMachineRevisionId")))
-	version.DeletionPolicy, version.UpdateReplacePolicy = "Retain", "Retain"
+	version.DeletionPolicy = cmp.Or(version.DeletionPolicy, "Retain")
+	version.UpdateReplacePolicy = cmp.Or(version.UpdateReplacePolicy, "Retain")
 	w.alias = w.r.LogicalID + "Alias" + strings.Map(keepAlphanumeric, name)
 	p := object(at, "Name", name, "DeploymentPreference", object(at, "StateMachineVersionArn", ref(at, version.LogicalID), "Type", "ALL_AT_ONCE"))
 	if preference != nil && preference.Kind == Map {

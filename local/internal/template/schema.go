@@ -135,6 +135,9 @@ func parseSchema(text string) (*schema, error) {
 func (s *schema) define(head schemaLine, body []schemaLine) error {
 	if strings.HasPrefix(head.words[0], "@") {
 		parsed, err := s.parseShape(head, head.words[1], body, 1)
+		if err == nil && parsed.kind == "" {
+			err = fmt.Errorf("line %d: %s must stand below %s", head.number, head.words[0], head.words[1])
+		}
 		if err != nil {
 			return err
 		}

@@ -110,3 +110,21 @@ func indented(t *testing.T, v jsonvalue.Value) []byte {
 	}
 	return append(text, '\n')
 }
+
+// TestExpansion holds what SAM makes of a template against golden files. Their
+// logical ids and properties were compared with the examples of SAM's own
+// specification when they were written.
+func TestExpansion(t *testing.T) {
+	files, _ := filepath.Glob("testdata/expand/*.yaml")
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			stack := load(t, file, nil)
+			for _, r := range stack.Resources {
+				if _, err := stack.Resolve(r, existing{stack}); err != nil {
+					t.Errorf("%s: %v", r.LogicalID, err)
+				}
+			}
+			golden(t, strings.TrimSuffix(file, ".yaml")+".json", indented(t, stack.JSON()))
+		})
+	}
+}
