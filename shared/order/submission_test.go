@@ -58,12 +58,14 @@ func TestReadTellsWho(t *testing.T) {
 	assert.Equal(t, "2026-11-21T10:00:00.000Z", stamp(s.EventTime))
 }
 
+func lines(n int) string {
+	return "[" + strings.TrimSuffix(strings.Repeat(`{"productId":"P","quantity":1},`, n), ",") + "]"
+}
+
+func item(fields string) string { return with("items", `[{`+fields+`}]`) }
+
 // TestProblems: what is wrong, and whether the order's id is still known.
 func TestProblems(t *testing.T) {
-	lines := func(n int) string {
-		return "[" + strings.TrimSuffix(strings.Repeat(`{"productId":"P","quantity":1},`, n), ",") + "]"
-	}
-	item := func(fields string) string { return with("items", `[{`+fields+`}]`) }
 	const identified, anonymous = "A", ""
 	for _, c := range []struct{ payload, problem, id string }{
 		{`[1]`, "the input must be an object, not [1]", anonymous},

@@ -107,3 +107,20 @@ func TestErrors(t *testing.T) {
 		assert.Empty(t, e.details, c.what)
 	}
 }
+
+// TestWire: what template.yaml gives the function is what it needs.
+func TestWire(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	for name, value := range map[string]string{"ORDERS_TABLE": "x", "EVENT_BUS_NAME": "x"} {
+		t.Setenv(name, value)
+	}
+	_, err := wire()
+	require.NoError(t, err)
+	t.Setenv("EVENT_BUS_NAME", "")
+	_, err = wire()
+	require.ErrorContains(t, err, "EVENT_BUS_NAME")
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	_, err = wire()
+	require.ErrorContains(t, err, "AWS_REGION")
+}

@@ -259,3 +259,20 @@ func TestRefund(t *testing.T) {
 		assert.Equal(t, status, w.record().Status)
 	}
 }
+
+// TestWire: what template.yaml gives the function is what it needs.
+func TestWire(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	for name, value := range map[string]string{"ORDERS_TABLE": "x", "EVENT_BUS_NAME": "x", "PAYMENT_DELAY": "2s", "PAYMENT_DECLINE_PERCENT": "10"} {
+		t.Setenv(name, value)
+	}
+	_, err := wire()
+	require.NoError(t, err)
+	t.Setenv("PAYMENT_DECLINE_PERCENT", "")
+	_, err = wire()
+	require.ErrorContains(t, err, "PAYMENT_DECLINE_PERCENT")
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	_, err = wire()
+	require.ErrorContains(t, err, "AWS_REGION")
+}

@@ -64,3 +64,20 @@ func TestErrors(t *testing.T) {
 	_, err := h.handle(t.Context(), in)
 	assert.Equal(t, failure.InputMalformed, failure.NameOf(err), "no amount is not any amount")
 }
+
+// TestWire: what template.yaml gives the function is what it needs.
+func TestWire(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	for name, value := range map[string]string{"ORDERS_TABLE": "x"} {
+		t.Setenv(name, value)
+	}
+	_, err := wire()
+	require.NoError(t, err)
+	t.Setenv("ORDERS_TABLE", "")
+	_, err = wire()
+	require.ErrorContains(t, err, "ORDERS_TABLE")
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	_, err = wire()
+	require.ErrorContains(t, err, "AWS_REGION")
+}

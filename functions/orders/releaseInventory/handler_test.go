@@ -108,3 +108,20 @@ func TestErrors(t *testing.T) {
 		assert.Equal(t, 48, left(db, "LAPTOP001"), c.what)
 	}
 }
+
+// TestWire: what template.yaml gives the function is what it needs.
+func TestWire(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	for name, value := range map[string]string{"ORDERS_TABLE": "x", "INVENTORY_TABLE": "x"} {
+		t.Setenv(name, value)
+	}
+	_, err := wire()
+	require.NoError(t, err)
+	t.Setenv("INVENTORY_TABLE", "")
+	_, err = wire()
+	require.ErrorContains(t, err, "INVENTORY_TABLE")
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	_, err = wire()
+	require.ErrorContains(t, err, "AWS_REGION")
+}
