@@ -43,7 +43,7 @@ type rules struct {
 }
 
 type member struct {
-	index int
+	index []int
 	name  string // as error texts spell it: first letter lower
 	rules *rules
 }
@@ -58,13 +58,20 @@ func membersOf(t reflect.Type) []member {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct { // its members are this one's
+			for _, m := range membersOf(f.Type) {
+				m.index = append([]int{i}, m.index...)
+				members = append(members, m)
+			}
+			continue
+		}
 		if !f.IsExported() || name == "-" {
 			continue
 		}
 		if name == "" {
 			name = f.Name
 		}
-		members = append(members, member{index: i, name: lowerFirst(name), rules: parseRules(f.Tag.Get("check"))})
+		members = append(members, member{index: []int{i}, name: lowerFirst(name), rules: parseRules(f.Tag.Get("check"))})
 	}
 	memberCache.Store(t, members)
 	return members
@@ -107,7 +114,7 @@ func parseRules(tag string) *rules {
 
 func checkStruct(v reflect.Value, path string, faults *[]string) {
 	for _, m := range membersOf(v.Type()) {
-		checkValue(v.Field(m.index), path+m.name, m.rules, faults)
+		checkValue(v.FieldByIndex(m.index), path+m.name, m.rules, faults)
 	}
 }
 
@@ -118,8 +125,12 @@ func checkValue(v reflect.Value, path string, r *rules, faults *[]string) {
 			return
 		}
 		v = v.Elem()
-		if v.Kind() == reflect.String && r != nil {
+		switch { // what a pointer leads to was given, be it empty or zero
+		case r != nil && v.Kind() == reflect.String:
 			checkString(v.String(), path, r, faults)
+			return
+		case r != nil && v.CanInt():
+			bounds(v.Int(), path, fmt.Sprintf("'%d'", v.Int()), "value", r, faults)
 			return
 		}
 	}

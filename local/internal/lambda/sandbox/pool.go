@@ -146,7 +146,7 @@ func (m *Manager) dispatch(p *pool) {
 			m.assign(e, p.take())
 			continue
 		}
-		if p.starting >= len(p.queue) || m.starting >= m.maxStarting || m.closing {
+		if p.starting >= len(p.queue) || m.starting >= m.maxStarting || m.closing || p.spec.Debug && m.has(p) {
 			return
 		}
 		if m.live >= m.MaxEnvironments {
@@ -155,6 +155,16 @@ func (m *Manager) dispatch(p *pool) {
 		}
 		m.launch(p, 1)
 	}
+}
+
+// has tells whether p has an environment: a debugger's port serves one.
+func (m *Manager) has(p *pool) bool {
+	for _, e := range m.environments {
+		if e.pool == p {
+			return true
+		}
+	}
+	return false
 }
 
 // dispatchAll looks after every queue, when a process may be started again.

@@ -52,7 +52,7 @@ const accountConcurrency = 1000
 // Config is what a manager needs. Region and Account are required.
 type Config struct {
 	Region, Account string
-	Endpoint        string            // what functions find in AWS_ENDPOINT_URL
+	Endpoint        func() string     // what functions find in AWS_ENDPOINT_URL; nil: nothing
 	Variables       map[string]string // set for every function, beneath its own
 	Clock           clock.Clock       // nil: real time
 	Credentials     CredentialsFunc   // nil: functions get fixed, meaningless keys
@@ -104,7 +104,7 @@ type Spec struct {
 	SystemLevel      string // JSON only
 
 	ExecutionEnv string // AWS_EXECUTION_ENV, which provided runtimes lack
-	Debug        bool   // no time limits: somebody is looking
+	Debug        bool   // somebody is looking: no time limits, and one environment at most
 	Broken       string // why it cannot run, such as a compiler's words
 }
 

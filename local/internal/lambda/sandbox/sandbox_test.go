@@ -207,7 +207,7 @@ func TestWhatAFunctionSees(t *testing.T) {
 	creds := func(_ context.Context, role, session string) (Credentials, error) {
 		return Credentials{role + "-key", session + "-secret", "tok"}, nil
 	}
-	b := newBench(t, Config{Endpoint: "http://127.0.0.1:4566", Credentials: creds, Variables: map[string]string{"EXTRA": "1"}})
+	b := newBench(t, Config{Endpoint: func() string { return "http://127.0.0.1:4566" }, Credentials: creds, Variables: map[string]string{"EXTRA": "1"}})
 	s := function(func(s *Spec) {
 		s.Role, s.JSONLogs, s.ApplicationLevel = "role", true, "WARN"
 		s.Variables = map[string]string{"TABLE": "Orders", "AWS_REGION": "moon"}

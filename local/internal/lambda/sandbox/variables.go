@@ -27,8 +27,8 @@ func (e *environment) variables(creds Credentials, root, home string) []string {
 		// On AWS /tmp is the environment's own; here this directory is.
 		"HOME": home, "TMPDIR": home, "TMP": home, "TEMP": home, "PWD": root,
 	})
-	if e.m.Endpoint != "" {
-		vars["AWS_ENDPOINT_URL"] = e.m.Endpoint
+	if e.m.Endpoint != nil {
+		vars["AWS_ENDPOINT_URL"] = e.m.Endpoint()
 	}
 	maps.Copy(vars, e.m.Config.Variables)
 	maps.Copy(vars, e.spec.Variables)

@@ -66,6 +66,13 @@ func handle(ctx context.Context, in event) (any, error) {
 	case "sleep":
 		time.Sleep(time.Duration(in.Delay) * time.Millisecond)
 		return "slept", nil
+	case "await":
+		for {
+			if _, err := os.Stat(in.Text); err == nil {
+				return "there", nil
+			}
+			time.Sleep(time.Millisecond)
+		}
 	case "child":
 		return exec.Command("sleep", "300").Start(), nil
 	case "large":
