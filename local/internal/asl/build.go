@@ -82,7 +82,7 @@ func (b builder) graph(o *jsonvalue.Object, at *place) *Graph {
 
 func (b builder) state(name string, o *jsonvalue.Object, at *place) *State {
 	s := &State{
-		Name: name, Type: Type(str(o, "Type")), Location: at.location(), Language: b.machine.QueryLanguage,
+		Name: name, Type: Type(str(o, "Type")), Location: at.key(), Language: b.machine.QueryLanguage,
 		Comment: str(o, "Comment"), Next: str(o, "Next"),
 	}
 	if lang := str(o, "QueryLanguage"); lang != "" {

@@ -113,6 +113,22 @@ func (p *place) location() string {
 	return before + "/" + p.name
 }
 
+// key is the place as State.Location tells it: like location, but with names
+// escaped as in a JSON pointer, so that no two places share one whatever their
+// names.
+func (p *place) key() string {
+	if p == nil {
+		return ""
+	}
+	if p.name == "" {
+		return fmt.Sprintf("%s[%d]", p.parent.key(), p.index)
+	}
+	return p.parent.key() + "/" + pointerEscape.Replace(p.name)
+}
+
+// Location is the State.Location of a state of the machine itself, by name.
+func Location(name string) string { return (*place)(nil).at("States").at(name).key() }
+
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
 
 // pointer is the place as a JSON pointer.

@@ -66,8 +66,7 @@ type Machine struct {
 // Text returns the definition as it was given.
 func (m *Machine) Text() string { return m.text }
 
-// At returns the state at a location ("/States/Pay", "/States/P/Branches[0]/States/B"),
-// or nil.
+// At returns the state at a location ([State].Location), or nil.
 func (m *Machine) At(location string) *State { return m.states[location] }
 
 // Graph is a set of states and where it starts: a machine, a branch of a
@@ -87,7 +86,7 @@ func (g *Graph) State(name string) *State { return g.byName[name] }
 type State struct {
 	Name     string
 	Type     Type
-	Location string // where it stands, as AWS writes locations: "/States/Pay"
+	Location string // where it stands: "/States/Pay", "/States/P/Branches[0]/States/B"; / and ~ in names are ~1 and ~0
 	Language QueryLanguage
 	Comment  string
 

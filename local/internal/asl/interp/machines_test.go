@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -150,5 +151,11 @@ func runRandom(t *rapid.T, m *asl.Machine, input jsonvalue.Value) []interp.Histo
 		return interp.TaskSucceeded{Task: c.Task, Output: c.Parameters}
 	}
 	r.all(t)
+	if r.x.Redrivable() == nil {
+		r.queue = []interp.Event{interp.Redriven{}}
+		r.timers = map[interp.ID]time.Time{}
+		r.step(t)
+		r.all(t)
+	}
 	return r.events
 }

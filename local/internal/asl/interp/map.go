@@ -40,12 +40,25 @@ func (x *Execution) actMap(f *frame) {
 		x.fanSucceeded(f, mapSucceeded)
 		return
 	}
-	for range min(limit, len(items)) {
+	x.fill(f)
+}
+
+// fill starts as many iterations as may run at once: all of them are told to
+// have started before the first does anything.
+func (x *Execution) fill(f *frame) {
+	running := 0
+	for _, child := range f.Fan.Children[:f.Fan.Next] {
+		if !child.Done {
+			running++
+		}
+	}
+	first := f.Fan.Next
+	for ; running < f.Fan.Limit && f.Fan.Next < len(f.Fan.Children); running++ {
 		if !x.startIteration(f, f.Prev) {
 			return
 		}
 	}
-	for _, child := range f.Fan.Children[:f.Fan.Next] {
+	for _, child := range f.Fan.Children[first:f.Fan.Next] {
 		x.enter(child, f.at.Map.Processor.StartAt)
 	}
 }
@@ -70,7 +83,7 @@ func (x *Execution) startIteration(f *frame, prev int64) bool {
 	i := f.Fan.Next
 	input, e := x.itemInput(f, i)
 	if e != nil {
-		x.failState(f, e)
+		x.failFan(f, nil, e)
 		return false
 	}
 	child := &frame{Index: i, Input: input, Item: newData(f.items[i]), Prev: prev, parent: f}

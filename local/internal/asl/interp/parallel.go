@@ -68,12 +68,17 @@ func (x *Execution) childFailed(child *frame, e *failure) {
 	if f.at.Type == asl.TypeMap {
 		x.emitAside(f, mapIterationFailed, Details{Name: f.name(), Index: child.Index})
 	}
-	for _, sibling := range f.Fan.Children {
-		if sibling != nil && sibling != child && !sibling.Done {
-			x.abortFrame(f, sibling)
+	x.cancelAll(child, e.Error)
+	x.failFan(f, child, e)
+}
+
+// failFan fails a Parallel or Map whose children run, all but one of them.
+func (x *Execution) failFan(f, ended *frame, e *failure) {
+	for _, child := range f.Fan.Children {
+		if child != nil && child != ended && !child.Done {
+			x.abortFrame(f, child)
 		}
 	}
-	x.cancelAll(child, e.Error)
 	x.forget(f)
 	x.failState(f, e)
 }

@@ -60,10 +60,10 @@ func TestRecordedProbes(t *testing.T) {
 // startProbe starts a probe; the result is what its task must be given.
 func startProbe(t *testing.T, r *recordedProbe, text string) (*interp.Execution, json.RawMessage) {
 	m, err := asl.ParseState(text)
-	probe := interp.Probe{Location: "/States/" + asl.LoneState}
+	probe := interp.Probe{Location: asl.Location(asl.LoneState)}
 	if r.Request.StateName != "" {
 		m, err = asl.Parse(text, asl.Standard)
-		probe.Location = "/States/" + r.Request.StateName
+		probe.Location = asl.Location(r.Request.StateName)
 	}
 	if err != nil {
 		t.Fatal(r.ID, err)
@@ -143,7 +143,7 @@ func TestProbeOfErrors(t *testing.T) {
 		{interp.Mock{Result: "ok"}, 0, interp.ProbeSucceeded, "On", `null`},
 	} {
 		x := interp.NewProbe(m, interp.Start{Input: jsonvalue.MustParse(`{"a": 1}`), Time: epoch},
-			interp.Probe{Location: "/States/" + asl.LoneState, Mock: &c.mock, RetryCount: c.count})
+			interp.Probe{Location: asl.Location(asl.LoneState), Mock: &c.mock, RetryCount: c.count})
 		x.Step(epoch, interp.Started{})
 		v := x.Verdict()
 		detail, _ := v.Inspection.Get("errorDetails")

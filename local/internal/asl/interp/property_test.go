@@ -18,8 +18,8 @@ import (
 // TestAnyEventsInAnyOrder throws random events, late and doubled ones too, at
 // the machines of the scenarios. Whatever comes: no panic, events are numbered
 // without gaps and follow earlier ones, an execution that was written down and
-// loaded after every step does the same as one that was not, and nothing
-// happens after the end.
+// loaded after every step does the same as one that was not, a running one waits
+// for something, and nothing happens after the end.
 func TestAnyEventsInAnyOrder(t *testing.T) {
 	machines, inputs := scenarioMachines(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -42,6 +42,9 @@ func TestAnyEventsInAnyOrder(t *testing.T) {
 					t.Fatalf("event %d follows %d, after event %d", e.ID, e.PreviousID, last)
 				}
 				last = e.ID
+			}
+			if plain.Status() == interp.Running && len(plain.Pending()) == 0 {
+				t.Fatalf("after %T the execution waits for nothing", ev)
 			}
 			x, err := interp.Load(machines[i], saved.Append(nil))
 			if err != nil {

@@ -4,7 +4,11 @@ package interp
 // where it was.
 // https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/stepworks/stepworks/local/internal/asl"
+)
 
 // Redrivable says why the execution cannot be redriven, in AWS's words, or nil.
 // That 14 days have passed since it ended is the driver's to know.
@@ -34,6 +38,7 @@ func (x *Execution) redrive() {
 	x.waiting, x.context = nil, nil
 	x.emit(nil, executionRedriven, Details{RedriveCount: x.Redrives})
 	x.startDeadline()
+	var fans []*frame
 	x.Root.all(func(f *frame) {
 		if f.Done {
 			return
@@ -44,10 +49,28 @@ func (x *Execution) redrive() {
 			x.enter(f, x.graphOf(f).StartAt)
 		case f.MapRun != nil:
 			x.redriveRun(f)
-		case f.Fan == nil:
+		case f.Fan != nil:
+			fans = append(fans, f)
+		default:
 			x.ready = append(x.ready, f)
 		}
 	})
+	for _, f := range fans {
+		x.redriveFan(f)
+	}
+}
+
+// redriveFan goes on with a Parallel or Map of which some children have ended
+// well. When all have, it was the state's own output that failed.
+func (x *Execution) redriveFan(f *frame) {
+	switch {
+	case f.Fan.Left == 0 && f.at.Type == asl.TypeMap:
+		x.fanSucceeded(f, mapSucceeded)
+	case f.Fan.Left == 0:
+		x.fanSucceeded(f, parallelSucceeded)
+	case f.at.Type == asl.TypeMap:
+		x.fill(f)
+	}
 }
 
 func (x *Execution) redriveRun(f *frame) {

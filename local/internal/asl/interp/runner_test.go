@@ -38,16 +38,21 @@ func (r *runner) all(t fataler) {
 		if r.enough > 0 && len(r.events) > r.enough {
 			return
 		}
-		if len(r.queue) == 0 && !r.fire() {
-			t.Fatal("the execution waits for nothing")
-		}
-		ev := r.queue[0]
-		r.queue = r.queue[1:]
-		commands, events := r.x.Step(r.now, ev)
-		r.events = append(r.events, events...)
-		for _, c := range commands {
-			r.perform(t, c)
-		}
+		r.step(t)
+	}
+}
+
+// step feeds the next event and performs what comes of it.
+func (r *runner) step(t fataler) {
+	if len(r.queue) == 0 && !r.fire() {
+		t.Fatal("the execution waits for nothing")
+	}
+	ev := r.queue[0]
+	r.queue = r.queue[1:]
+	commands, events := r.x.Step(r.now, ev)
+	r.events = append(r.events, events...)
+	for _, c := range commands {
+		r.perform(t, c)
 	}
 }
 
