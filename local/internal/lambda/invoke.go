@@ -133,7 +133,7 @@ func checkJSON(payload []byte) error {
 func (s *Service) answer(ctx context.Context, r run, tail bool) (*invokeOutput, error) {
 	result, v, err := s.run(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, s.refusal(err)
 	}
 	out := &invokeOutput{StatusCode: 200, ExecutedVersion: v.Config.Version, Payload: result.Payload}
 	if result.Failed() {
@@ -167,7 +167,7 @@ func (s *Service) run(ctx context.Context, r run) (sandbox.Result, *version, err
 	result, err := s.environments.Invoke(ctx, r.function.specs[v.Config.Version], sandbox.Invocation{
 		RequestID: r.requestID, ARN: arn, Payload: r.payload, ClientContext: r.clientContext, TraceHeader: r.trace, Cause: journal.CauseFrom(ctx)})
 	s.tell(ctx, r, arn, result, err)
-	return result, v, s.refusal(err)
+	return result, v, err
 }
 
 func (s *Service) tell(ctx context.Context, r run, arn string, result sandbox.Result, err error) {
@@ -191,6 +191,7 @@ func (s *Service) tell(ctx context.Context, r run, arn string, result sandbox.Re
 // refusal turns an error of the environments into the API's.
 func (s *Service) refusal(err error) error {
 	var throttle *sandbox.Throttle
+	_, worded := err.(*awswire.Error)
 	switch {
 	case err == nil:
 		return nil
@@ -198,7 +199,7 @@ func (s *Service) refusal(err error) error {
 		return &awswire.Error{Code: "TooManyRequestsException", Message: throttle.Error(), Members: map[string]any{"Reason": throttle.Reason}}
 	case errors.Is(err, sandbox.ErrClosed):
 		return &awswire.Error{Code: "ServiceException", Message: "The local AWS is shutting down.", Status: 500}
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case worded, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
 	return &awswire.Error{Code: "InvalidParameterValueException", Message: "The function cannot be started: " + err.Error()}
