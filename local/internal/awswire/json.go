@@ -5,8 +5,10 @@ package awswire
 
 import (
 	"errors"
+	"hash/crc32"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -37,8 +39,15 @@ func (jsonCodec) encode(c *call, w http.ResponseWriter, out any) error {
 		return err
 	}
 	w.Header().Set("Content-Type", c.contentType())
+	setChecksum(w, text)
 	_, err = w.Write(text)
 	return ignoreWrite(err)
+}
+
+// setChecksum adds the checksum that DynamoDB's answers carry and its SDK clients
+// verify.
+func setChecksum(w http.ResponseWriter, body []byte) {
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 }
 
 func (jsonCodec) fail(c *call, w http.ResponseWriter, e *Error) {
@@ -72,6 +81,7 @@ func writeJSONError(w http.ResponseWriter, contentType string, status int, body 
 		text = []byte(`{"__type":"InternalFailure"}`)
 	}
 	w.Header().Set("Content-Type", contentType)
+	setChecksum(w, text)
 	w.WriteHeader(status)
 	_, _ = w.Write(text)
 }

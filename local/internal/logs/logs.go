@@ -506,3 +506,16 @@ func (s *Service) listTags(_ context.Context, in *listTagsInput) (*listTagsOutpu
 		return nil
 	})
 }
+
+// GroupOf returns the name within a log group's ARN.
+func GroupOf(arn string) string { return groupOfARN(arn) }
+
+// Has reports whether a group exists.
+func (s *Service) Has(name string) bool {
+	found := false
+	_ = s.Store.View(func(r store.Reader) error {
+		_, found = loadGroup(r, name)
+		return nil
+	})
+	return found
+}

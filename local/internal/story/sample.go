@@ -126,12 +126,12 @@ const (
 )
 
 // gateway repeats the documented rule of the simulated gateway (docs/orders.md):
-// the id's FNV-1a hash modulo 100, below the declined share means no. It stands
+// the id's 64-bit FNV-1a hash modulo 100, below the declined share means no. It stands
 // here too because the story shares nothing with the workers but the wire.
-func gateway(orderID string, declinePercent uint32) decision {
-	h := fnv.New32a()
+func gateway(orderID string, declinePercent uint64) decision {
+	h := fnv.New64a()
 	_, _ = h.Write([]byte(orderID))
-	return decision(h.Sum32()%100 >= declinePercent)
+	return decision(h.Sum64()%100 >= declinePercent)
 }
 
 const declinePercent = 10
