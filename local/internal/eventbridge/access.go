@@ -36,17 +36,6 @@ func busName(nameOrARN string) string {
 	return nameOrARN
 }
 
-// arnParts are the parts of an ARN: arn:aws:service:region:account:resource.
-type arnParts struct{ service, region, account, resource string }
-
-func parseARN(text string) (arnParts, bool) {
-	p := strings.SplitN(text, ":", 6)
-	if len(p) != 6 || p[0] != "arn" || p[2] == "" || p[5] == "" {
-		return arnParts{}, false
-	}
-	return arnParts{service: p[2], region: p[3], account: p[4], resource: p[5]}, true
-}
-
 func (s *Service) access(operation, resource string) []awswire.Access {
 	return []awswire.Access{{Action: "events:" + operation, Resource: resource}}
 }
@@ -79,10 +68,5 @@ func tagAccess[In any](s *Service, operation string, arn func(*In) string) func(
 	return func(in *In) []awswire.Access { return s.access(operation, arn(in)) }
 }
 
-// roleIdentity is who EventBridge acts as with a target's role.
-func roleIdentity(account, role string) awswire.Identity {
-	name := role[strings.LastIndexByte(role, '/')+1:]
-	return awswire.Identity{Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/" + name + "/EventBridge", Role: role}
-}
-
+// principal is who EventBridge acts as where a target has no role.
 const principal = "events.amazonaws.com"

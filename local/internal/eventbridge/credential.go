@@ -240,7 +240,7 @@ func (s *Service) authorizeLater(c connection) {
 	if c.Type != oauth {
 		return
 	}
-	s.courier.background(func(ctx context.Context) {
+	s.courier.Background(func(ctx context.Context) {
 		_, err := s.credentials(ctx, c, true)
 		now, err2 := s.connection(c.Name)
 		if ctx.Err() != nil || err2 != nil || now.ID != c.ID || now.State != authorizing {

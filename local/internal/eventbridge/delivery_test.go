@@ -117,7 +117,7 @@ func TestRetriesUntilThePolicyIsExhausted(t *testing.T) {
 	}{
 		{"attempts", &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(2)}, 3, 4 * time.Second, "MaximumRetryAttempts", "2"},
 		{"none", &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(0)}, 1, time.Second, "MaximumRetryAttempts", "0"},
-		{"age", &types.RetryPolicy{MaximumEventAgeInSeconds: aws.Int32(60)}, 8, time.Minute, "MaximumEventAgeInSeconds", "7"},
+		{"age", &types.RetryPolicy{MaximumEventAgeInSeconds: aws.Int32(60)}, 7, time.Minute, "MaximumEventAgeInSeconds", "6"},
 		{"default", nil, 186, 25 * time.Hour, "MaximumRetryAttempts", "185"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

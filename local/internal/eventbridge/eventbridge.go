@@ -2,27 +2,22 @@
 // targets, and the delivery of events to them.
 //
 // An event that PutEvents accepts is stored, with one delivery for every target
-// of every rule that matches it, before PutEvents answers. Each delivery is then
-// tried until its target took it or its retry policy is exhausted, whatever
-// happens to the process in between; what cannot be delivered goes to the
-// target's dead-letter queue with the reason. So every accepted event reaches
-// every target at least once or its dead-letter queue, and may reach a target
-// twice when the process is killed between a delivery and its record.
+// of every rule that matches it, before PutEvents answers. Package delivery then
+// sees to it that every event reaches every target, or its dead-letter queue, at
+// least once.
 //
 //	PutEvents -> matching (package eventpattern) -> delivery, stored
 //	          -> input (InputPath, Input, transformer) -> target, as the target's role
 //	          -> on failure: again later, or the dead-letter queue
 //
-// Targets are reached through [Caller], the in-process form of their own APIs:
-// Lambda, Step Functions, SQS, SNS, CloudWatch Logs, another event bus; API
-// destinations over HTTP. A target of another kind is refused by PutTargets. Time, backoff included, is the
-// injected clock's.
+// Beside that: scheduled rules, archives and replays, connections and API
+// destinations. A target of a kind that package delivery does not know is refused
+// by PutTargets. Time, backoff included, is the injected clock's.
 //
 // Start at [New], [Service.API] and [Service.Start].
 package eventbridge
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -31,22 +26,17 @@ import (
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/clock"
+	"github.com/stepworks/stepworks/local/internal/delivery"
 	"github.com/stepworks/stepworks/local/internal/journal"
-	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 	"github.com/stepworks/stepworks/local/internal/store"
 )
-
-// Caller runs operations of other services in process.
-type Caller interface {
-	Call(ctx context.Context, as awswire.Identity, service, operation string, params jsonvalue.Value) (jsonvalue.Value, error)
-}
 
 // Config is what the service needs.
 type Config struct {
 	Account, Region string
 	Store           *store.Store
 	Clock           clock.Clock
-	Caller          Caller
+	Caller          delivery.Caller   // reaches the other services
 	Journal         *journal.Journal  // may be nil
 	Log             *slog.Logger      // nil: the default one
 	HTTP            http.RoundTripper // for API destinations; nil: the default one
@@ -55,7 +45,7 @@ type Config struct {
 // Service is EventBridge.
 type Service struct {
 	Config
-	courier *courier
+	courier *delivery.Courier
 	ticker  ticker
 	tokens  tokens
 	rates   rates
@@ -72,18 +62,20 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{Config: cfg, buses: map[string]*busState{}, ticker: ticker{timers: map[string]*clock.Timer{}},
 		tokens: tokens{byARN: map[string]token{}}, rates: rates{byARN: map[string]window{}}}
-	s.courier = newCourier(s)
+	s.courier = s.newCourier()
 	return s, s.ensureDefaultBus()
 }
 
 // Start takes up the deliveries and schedules that an earlier process left. Call
 // it once, when the services that are targets can be called.
-func (s *Service) Start() error { return errors.Join(s.resume(), s.resumeTicks(), s.resumeReplays()) }
+func (s *Service) Start() error {
+	return errors.Join(s.courier.Resume(), s.resumeTicks(), s.resumeReplays())
+}
 
 // Close waits for the deliveries under way and starts no more; they stay stored.
 func (s *Service) Close() {
 	s.ticker.close()
-	s.courier.close()
+	s.courier.Close()
 }
 
 // API lists the operations.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stepworks/stepworks/local/internal/delivery"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
@@ -127,7 +128,7 @@ func (t *InputTransformer) transform(event *jsonvalue.Object, about variables) (
 	}
 	v, err := jsonvalue.Parse([]byte(b.String()))
 	if err != nil {
-		return "", &failure{code: "INVALID_JSON", message: "the input transformer's output is not JSON: " + err.Error()}
+		return "", &delivery.Failure{Code: "INVALID_JSON", Message: "the input transformer's output is not JSON: " + err.Error()}
 	}
 	return jsonvalue.String(v), nil
 }

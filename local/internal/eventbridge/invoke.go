@@ -7,13 +7,16 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/stepworks/stepworks/local/internal/delivery"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
@@ -30,23 +33,23 @@ type HTTPParameters struct {
 }
 
 // resolved replaces values that are paths by what the event has there.
-func (p *HTTPParameters) resolved(event *jsonvalue.Object) HTTPParameters {
-	var out HTTPParameters
+func (p *HTTPParameters) resolved(event *jsonvalue.Object) *jsonvalue.Object {
 	if p == nil {
-		return out
+		return object()
 	}
+	path := []any{}
 	for _, v := range p.PathParameterValues {
-		out.PathParameterValues = append(out.PathParameterValues, dynamic(v, event))
+		path = append(path, dynamic(v, event))
 	}
-	resolve := func(values map[string]string) map[string]string {
-		resolved := map[string]string{}
-		for name, v := range values {
-			resolved[name] = dynamic(v, event)
+	resolve := func(values map[string]string) *jsonvalue.Object {
+		var b jsonvalue.Builder
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			b.Set(name, dynamic(values[name], event))
 		}
-		return resolved
+		return b.Object()
 	}
-	out.HeaderParameters, out.QueryStringParameters = resolve(p.HeaderParameters), resolve(p.QueryStringParameters)
-	return out
+	return object(member("PathParameterValues", path), member("HeaderParameters", resolve(p.HeaderParameters)),
+		member("QueryStringParameters", resolve(p.QueryStringParameters)))
 }
 
 func dynamic(value string, event *jsonvalue.Object) string {
@@ -87,7 +90,7 @@ func (s *Service) invokeDestination(ctx context.Context, in *invokeDestinationIn
 		return nil, err
 	}
 	if wait := s.rates.wait(in.ApiDestinationArn, d.Rate, s.Clock.Now()); wait > 0 {
-		return &invokeDestinationOutput{FailureCode: postponed, AfterSeconds: int((wait + time.Second - 1) / time.Second)}, nil
+		return &invokeDestinationOutput{FailureCode: delivery.Postponed, AfterSeconds: int((wait + time.Second - 1) / time.Second)}, nil
 	}
 	out, err := s.invokeOnce(ctx, d, c, in, false)
 	if err == nil && c.Type == oauth && (out.StatusCode == http.StatusUnauthorized || out.StatusCode == http.StatusProxyAuthRequired) {
@@ -95,9 +98,6 @@ func (s *Service) invokeDestination(ctx context.Context, in *invokeDestinationIn
 	}
 	return out, err
 }
-
-// postponed is the failure code of an invocation that the rate limit puts off.
-const postponed = "POSTPONED"
 
 func (s *Service) invokeOnce(ctx context.Context, d destination, c connection, in *invokeDestinationInput, refresh bool) (*invokeDestinationOutput, error) {
 	added, err := s.credentials(ctx, c, refresh)
@@ -183,7 +183,7 @@ func outcome(resp *http.Response) *invokeDestinationOutput {
 		out.Retry = resp.StatusCode >= 500
 	}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		out.AfterSeconds = min(seconds, int(defaultAge/time.Second))
+		out.AfterSeconds = min(seconds, int(delivery.DefaultPolicy.Age/time.Second))
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/delivery"
 	"github.com/stepworks/stepworks/local/internal/eventpattern"
 	"github.com/stepworks/stepworks/local/internal/journal"
 	"github.com/stepworks/stepworks/local/internal/store"
@@ -142,7 +143,7 @@ func (s *Service) accept(ctx context.Context, events []*event) error {
 
 // accepted is what accepting events leaves to do.
 type accepted struct {
-	deliveries []*delivery
+	deliveries []*delivery.Record
 	kept       []kept
 }
 
@@ -151,24 +152,13 @@ type kept struct {
 	*event
 }
 
-func (s *Service) deliveriesOf(ctx context.Context, ev *event, r matchRule) []*delivery {
-	arn := s.ruleARN(r.Bus, r.Name)
-	at := s.Journal.Record(ctx, journal.Entry{Kind: journal.RuleMatched, Subject: arn, Name: r.Name})
-	deliveries := make([]*delivery, len(r.targets))
-	for i, t := range r.targets {
-		deliveries[i] = &delivery{ID: newUUID(), EventID: ev.id, Event: string(ev.text), RuleARN: arn, RuleName: r.Name, Target: t,
-			Ingested: ev.ingested, Due: ev.ingested, TraceHeader: ev.trace, cause: journal.CauseFrom(at)}
-	}
-	return deliveries
-}
-
 // enqueue stores what there is to do, and begins the deliveries.
 func (s *Service) enqueue(work accepted) error {
 	if len(work.deliveries) == 0 && len(work.kept) == 0 {
 		return nil
 	}
 	err := s.Store.Update(func(tx *store.Tx) error {
-		storeDeliveries(tx, work.deliveries)
+		s.courier.Store(tx, work.deliveries)
 		for _, k := range work.kept {
 			if a, err := archiveOf(tx, k.archive); err == nil { // else deleted meanwhile
 				a.keep(tx, k.event)
@@ -176,17 +166,8 @@ func (s *Service) enqueue(work accepted) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		s.courier.Begin(work.deliveries)
 	}
-	for _, d := range work.deliveries {
-		s.courier.add(d)
-	}
-	return nil
-}
-
-func storeDeliveries(tx *store.Tx, deliveries []*delivery) {
-	for _, d := range deliveries {
-		put(tx, deliveryBucket, store.Key(d.ID), d)
-	}
+	return err
 }

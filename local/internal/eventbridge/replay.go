@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/delivery"
 	"github.com/stepworks/stepworks/local/internal/journal"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 	"github.com/stepworks/stepworks/local/internal/store"
@@ -123,24 +124,22 @@ func (r replay) mayStart(tx *store.Tx) error {
 
 // play replays in the background until nothing is left.
 func (s *Service) play(name string) {
-	s.courier.background(func(ctx context.Context) {
+	s.courier.Background(func(ctx context.Context) {
 		for more := true; more && ctx.Err() == nil; {
-			var deliveries []*delivery
+			var deliveries []*delivery.Record
 			var err error
 			if deliveries, more, err = s.playBatch(ctx, name); err != nil {
 				s.Log.Error("a replay stopped; it goes on at the next start", "replay", name, "error", err)
 				return
 			}
-			for _, d := range deliveries {
-				s.courier.add(d)
-			}
+			s.courier.Begin(deliveries)
 		}
 	})
 }
 
 // playBatch stores the deliveries of the next events together with how far the
 // replay is.
-func (s *Service) playBatch(ctx context.Context, name string) (deliveries []*delivery, more bool, err error) {
+func (s *Service) playBatch(ctx context.Context, name string) (deliveries []*delivery.Record, more bool, err error) {
 	err = s.Store.Update(func(tx *store.Tx) error {
 		deliveries = nil
 		r, found := get[replay](tx, replayBucket, store.Key(name))
@@ -160,7 +159,7 @@ func (s *Service) playBatch(ctx context.Context, name string) (deliveries []*del
 		if more = len(events) == replayBatch; !more {
 			r.State, r.Ended = completed, s.Clock.Now()
 		}
-		storeDeliveries(tx, deliveries)
+		s.courier.Store(tx, deliveries)
 		put(tx, replayBucket, store.Key(name), r)
 		return nil
 	})
@@ -185,20 +184,20 @@ func (r replay) next(from store.Reader) []archivedEvent {
 
 // replayed returns the deliveries of an event that is replayed. It is the same
 // event, with the replay's name added, and archives do not keep it again.
-func (s *Service) replayed(ctx context.Context, r replay, e archivedEvent, state *busState) []*delivery {
+func (s *Service) replayed(ctx context.Context, r replay, e archivedEvent, state *busState) []*delivery.Record {
 	v, _ := jsonvalue.Parse([]byte(e.Event))
 	envelope, ok := v.(*jsonvalue.Object)
 	if !ok {
 		return nil
 	}
 	envelope = envelope.With("replay-name", r.Name)
-	ev := &event{id: e.ID, bus: r.Bus, ingested: s.Clock.Now(), trace: e.Trace, kind: text(envelope, "detail-type"), value: envelope, text: jsonvalue.Append(nil, envelope)}
+	ev := &event{id: e.ID, bus: r.Bus, ingested: s.Clock.Now(), trace: e.Trace, source: text(envelope, "source"), kind: text(envelope, "detail-type"), value: envelope, text: jsonvalue.Append(nil, envelope)}
 	at := s.Journal.Record(ctx, journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Detail: envelope})
 	matched, err := state.patterns.Match(ev.text)
 	if err != nil {
 		return nil
 	}
-	var deliveries []*delivery
+	var deliveries []*delivery.Record
 	for _, i := range matched {
 		rule := state.rules[i]
 		if len(r.Filter) == 0 || slices.Contains(r.Filter, s.ruleARN(rule.Bus, rule.Name)) {

@@ -62,9 +62,8 @@ func TestReplaySurvivesTheProcess(t *testing.T) {
 	w := newWorld(t)
 	queue, ids := archived(w, replayBatch+3)
 	hold := w.clock.Hold()
-	w.service.courier.closed = true // as if killed before the replay's first batch
+	w.service.Close() // as if killed between StartReplay's answer and the first batch
 	w.run(fmt.Sprintf(startReplay, "all", start.Unix(), start.AddDate(0, 0, 1).Unix(), ""))
-	w.service.Close()
 	w.boot()
 	hold()
 	slices.Sort(ids)

@@ -5,9 +5,10 @@ package eventbridge
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
+	"time"
 
+	"github.com/stepworks/stepworks/local/internal/delivery"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 	"github.com/stepworks/stepworks/local/internal/store"
 )
@@ -110,21 +111,21 @@ func (s *Service) putTargets(_ context.Context, in *putTargetsInput) (*putTarget
 
 // checkTarget refuses a target that AWS refuses, and one that the local AWS has no service for.
 func (s *Service) checkTarget(t Target) error {
-	arn, ok := parseARN(t.Arn)
+	arn, ok := delivery.ParseARN(t.Arn)
 	if !ok {
 		return invalid("Parameter %s is not valid. Reason: Provided Arn is not in correct format.", t.Arn)
 	}
-	kind, supported := targetKinds[arn.kind()]
+	kind, supported := delivery.Kinds[arn.Kind()]
 	switch {
 	case !supported:
-		return invalid("Target %s: the local AWS delivers to %s, and not to %s.", t.ID, supportedTargets(), arn.kind())
+		return invalid("Target %s: the local AWS delivers to %s, and not to %s.", t.ID, delivery.KindNames(), arn.Kind())
 	case t.foreign() != "":
 		return invalid("Target %s: %s is not supported by the local AWS.", t.ID, t.foreign())
-	case t.HTTPParameters != nil && arn.kind() != "events api-destination":
+	case t.HTTPParameters != nil && arn.Kind() != delivery.DestinationKind:
 		return invalid("Target %s: HttpParameters are for API destinations.", t.ID)
-	case kind.needsRole && t.RoleArn == "":
+	case kind.NeedsRole && t.RoleArn == "":
 		return invalid("RoleArn is required for target %s.", t.Arn)
-	case strings.HasSuffix(t.Arn, ".fifo") && arn.service == "sqs" && (t.SqsParameters == nil || t.SqsParameters.MessageGroupID == ""):
+	case strings.HasSuffix(t.Arn, ".fifo") && arn.Service == "sqs" && (t.SqsParameters == nil || t.SqsParameters.MessageGroupID == ""):
 		return invalid("Parameter(s) SqsParameters must be specified for target: %s.", t.ID)
 	case strings.HasSuffix(t.DeadLetterConfig.arn(), ".fifo"):
 		return invalid("Parameter DeadLetterConfig of target %s is not valid: a dead-letter queue must be a standard queue.", t.ID)
@@ -144,6 +145,19 @@ func (t Target) foreign() string {
 		}
 	}
 	return ""
+}
+
+// policy is the target's retry policy.
+func (t Target) policy() delivery.Policy {
+	p := delivery.DefaultPolicy
+	if t.RetryPolicy == nil {
+		return p
+	}
+	change(&p.Attempts, t.RetryPolicy.MaximumRetryAttempts)
+	if seconds := t.RetryPolicy.MaximumEventAgeInSeconds; seconds != nil {
+		p.Age = time.Duration(*seconds) * time.Second
+	}
+	return p
 }
 
 // checkInput checks what makes the target's input: one way at most, and well formed.
@@ -223,15 +237,16 @@ func (s *Service) listTargetsByRule(_ context.Context, in *listTargetsByRuleInpu
 	})
 }
 
-// supportedTargets lists the kinds of targets for people.
-func supportedTargets() string {
-	var names []string
-	for _, k := range targetKinds {
-		names = append(names, k.name)
-	}
-	slices.Sort(names)
-	return strings.Join(slices.Compact(names), ", ")
-}
-
 // object builds a call's parameters.
 func object(members ...jsonvalue.Member) *jsonvalue.Object { return jsonvalue.NewObject(members...) }
+
+func member(name string, v jsonvalue.Value) jsonvalue.Member {
+	return jsonvalue.Member{Name: name, Value: v}
+}
+
+// text returns a string member.
+func text(o *jsonvalue.Object, name string) string {
+	v, _ := o.Get(name)
+	s, _ := v.(string)
+	return s
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/clock"
+	"github.com/stepworks/stepworks/local/internal/delivery"
 	"github.com/stepworks/stepworks/local/internal/journal"
 	"github.com/stepworks/stepworks/local/internal/schedule"
 	"github.com/stepworks/stepworks/local/internal/store"
@@ -99,7 +100,7 @@ func (t *ticker) close() {
 // trigger makes the event of a rule that is due and stores its deliveries
 // together with when the rule is due next.
 func (s *Service) trigger(name string, due time.Time) {
-	var deliveries []*delivery
+	var deliveries []*delivery.Record
 	err := s.Store.Update(func(tx *store.Tx) error {
 		deliveries = nil
 		t, found := get[tick](tx, tickBucket, store.Key(name))
@@ -110,16 +111,14 @@ func (s *Service) trigger(name string, due time.Time) {
 		ev := s.newEvent(defaultBus, "aws.events", "Scheduled Event", due, []string{s.ruleARN(defaultBus, name)}, object())
 		ctx := s.Journal.Record(context.Background(), journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Detail: ev.value})
 		deliveries = s.deliveriesOf(ctx, ev, matchRule{rule: r, targets: targetsOf(tx, r)})
-		storeDeliveries(tx, deliveries)
+		s.courier.Store(tx, deliveries)
 		return putTick(tx, name, t)
 	})
 	if err != nil {
 		s.Log.Error("a scheduled rule could not be triggered", "rule", name, "error", err)
 		return
 	}
-	for _, d := range deliveries {
-		s.courier.add(d)
-	}
+	s.courier.Begin(deliveries)
 	s.arm(name)
 }
 

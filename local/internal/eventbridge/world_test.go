@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -124,6 +125,11 @@ func (w *world) queue(name string) string {
 		w.Fatal(err)
 	}
 	return "arn:aws:sqs:" + region + ":" + account + ":" + name
+}
+
+// queueURL spells a queue's ARN as a URL.
+func queueURL(arn string) string {
+	return "https://sqs.us-east-1.amazonaws.com/" + account + "/" + arn[strings.LastIndexByte(arn, ':')+1:]
 }
 
 // received takes all messages out of a queue.
