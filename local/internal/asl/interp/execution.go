@@ -155,7 +155,9 @@ func (x *Execution) Step(now time.Time, ev Event) ([]Command, []HistoryEvent) {
 		x.redrive()
 		x.run()
 	}
-	return x.commands, x.events
+	commands, events := x.commands, x.events
+	x.commands, x.events = nil, nil // a waiting execution holds no history
+	return commands, events
 }
 
 func (x *Execution) handle(ev Event) {
