@@ -302,6 +302,9 @@ func (r *run) load() error {
 	if r.exec != nil {
 		return nil
 	}
+	if r.gone.Load() {
+		return errGone
+	}
 	var snapshot []byte
 	err := r.s.Store.View(func(rd store.Reader) error {
 		rec, ok := loadRecord(rd, r.key)

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"unicode/utf8"
 
 	"github.com/stepworks/stepworks/local/internal/asl"
@@ -50,8 +49,9 @@ func handsOut(r asl.Resource) bool {
 // text is base64.
 const minToken = 100
 
-// byToken feeds an event to the task that a token was made for.
-func (s *Service) byToken(ctx context.Context, token string, event func(task interp.ID) interp.Event) error {
+// byToken feeds an event to the task that a token was made for. AWS looks at the
+// token before anything else (conformance case test_sfn_send_task_outcome_with_no_such_token).
+func (s *Service) byToken(ctx context.Context, token string, event func(task interp.ID) (interp.Event, error)) error {
 	if _, err := base64.StdEncoding.DecodeString(token); err != nil || len(token) < minToken {
 		return errInvalidToken()
 	}
@@ -66,11 +66,15 @@ func (s *Service) byToken(ctx context.Context, token string, event func(task int
 	if err != nil {
 		return err
 	}
+	ev, err := event(owner.Task)
+	if err != nil {
+		return err
+	}
 	r := s.running(owner.Execution)
 	if r == nil {
 		return errTaskTimedOut()
 	}
-	accepted, err := r.ask(ctx, message{event: event(owner.Task), task: owner.Task})
+	accepted, err := r.ask(ctx, message{event: ev, task: owner.Task})
 	if err == nil && !accepted {
 		err = errTaskTimedOut()
 	}
@@ -86,20 +90,13 @@ func (s *Service) sendTaskSuccess(ctx context.Context, in *taskSuccessInput) (*e
 	if n := len(*in.Output); n > maxData {
 		return nil, errValidation("1 validation error detected: Value at 'output' failed to satisfy constraint: Member must have length less than or equal to %d", maxData)
 	}
-	output, err := jsonvalue.Parse([]byte(*in.Output))
-	if err != nil {
-		return nil, errInvalidOutput(syntax(err))
-	}
-	return &empty{}, s.byToken(ctx, in.TaskToken, func(id interp.ID) interp.Event {
-		return interp.TaskSucceeded{Task: id, Output: output}
+	return &empty{}, s.byToken(ctx, in.TaskToken, func(id interp.ID) (interp.Event, error) {
+		output, err := jsonvalue.Parse([]byte(*in.Output))
+		if err != nil {
+			return nil, errInvalidOutput(err.Error())
+		}
+		return interp.TaskSucceeded{Task: id, Output: output}, nil
 	})
-}
-
-func syntax(err error) string {
-	if e := (*jsonvalue.SyntaxError)(nil); errors.As(err, &e) {
-		return e.Error()
-	}
-	return err.Error()
 }
 
 type taskFailureInput struct {
@@ -109,8 +106,8 @@ type taskFailureInput struct {
 }
 
 func (s *Service) sendTaskFailure(ctx context.Context, in *taskFailureInput) (*empty, error) {
-	return &empty{}, s.byToken(ctx, in.TaskToken, func(id interp.ID) interp.Event {
-		return interp.TaskFailed{Task: id, Error: in.Error, Cause: in.Cause}
+	return &empty{}, s.byToken(ctx, in.TaskToken, func(id interp.ID) (interp.Event, error) {
+		return interp.TaskFailed{Task: id, Error: in.Error, Cause: in.Cause}, nil
 	})
 }
 
@@ -119,8 +116,8 @@ type taskHeartbeatInput struct {
 }
 
 func (s *Service) sendTaskHeartbeat(ctx context.Context, in *taskHeartbeatInput) (*empty, error) {
-	return &empty{}, s.byToken(ctx, in.TaskToken, func(id interp.ID) interp.Event {
-		return interp.Heartbeat{Task: id}
+	return &empty{}, s.byToken(ctx, in.TaskToken, func(id interp.ID) (interp.Event, error) {
+		return interp.Heartbeat{Task: id}, nil
 	})
 }
 

@@ -15,8 +15,7 @@ import (
 var (
 	quoted       = regexp.MustCompile(`'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"`)
 	pathVariable = regexp.MustCompile(`(?:^|[^$\w])\$([\pL_][\pL\d_]*)`)
-	// A name before a parenthesis is a function, one before := is assigned.
-	queryVariable = regexp.MustCompile(`(?:^|[^$\w])\$([\pL_][\pL\d_]*)(\s*(?:\(|:=))?`)
+	variable     = regexp.MustCompile(`\$([\pL_][\pL\d_]*)`)
 )
 
 // variableReferences reads a definition that is known to be valid.
@@ -84,17 +83,24 @@ func references(field string, value jsonvalue.Value, found map[string]bool) {
 	}
 }
 
+// queryReferences finds the variables of a JSONata expression: a name before a
+// parenthesis is a function, one before := is the expression's own.
 func queryReferences(expression string, found map[string]bool) {
-	local := map[string]bool{"states": true}
-	matches := queryVariable.FindAllStringSubmatch(quoted.ReplaceAllString(expression, ""), -1)
-	for _, m := range matches {
-		if strings.HasSuffix(m[2], ":=") {
-			local[m[1]] = true
+	text := quoted.ReplaceAllString(expression, "")
+	own := map[string]bool{"states": true}
+	var read []string
+	for _, m := range variable.FindAllStringSubmatchIndex(text, -1) {
+		name, rest := text[m[2]:m[3]], strings.TrimLeft(text[m[1]:], " \t\r\n")
+		switch {
+		case strings.HasPrefix(rest, ":="):
+			own[name] = true
+		case !strings.HasPrefix(rest, "("):
+			read = append(read, name)
 		}
 	}
-	for _, m := range matches {
-		if m[2] == "" && !local[m[1]] {
-			found[m[1]] = true
+	for _, name := range read {
+		if !own[name] {
+			found[name] = true
 		}
 	}
 }
