@@ -43,12 +43,9 @@ func negated(op operation) operation {
 }
 
 // equal compares numbers by value and, as Jayway does, a number with a string by
-// the number's text. What is absent equals nothing, not even null.
+// the number's text.
 func equal(e *evaluation, l, r term) bool {
-	if l.absent || r.absent || l.pattern != nil || r.pattern != nil {
-		return false
-	}
-	return e.equal(l.value, r.value)
+	return l.pattern == nil && r.pattern == nil && e.equal(l.value, r.value)
 }
 
 func (e *evaluation) equal(l, r jsonvalue.Value) bool {
@@ -105,8 +102,8 @@ func ordered(holds func(c int) bool) operation {
 	}
 }
 
-// matches demands that the whole text fits the pattern. What is no text counts as
-// an empty one; of an array any element may fit.
+// matches demands that the whole text fits the pattern; of an array any element
+// may. Null and objects count as empty texts.
 func matches(e *evaluation, l, r term) bool {
 	p, subject := r.pattern, l.value
 	if p == nil {
@@ -137,7 +134,7 @@ func textOf(v jsonvalue.Value) string {
 
 func in(e *evaluation, l, r term) bool {
 	list, ok := r.value.([]any)
-	return ok && !l.absent && e.holds(list, l.value)
+	return ok && e.holds(list, l.value)
 }
 
 func (e *evaluation) holds(list []any, v jsonvalue.Value) bool {
@@ -150,7 +147,7 @@ func contains(e *evaluation, l, r term) bool {
 		part, ok := r.value.(string)
 		return ok && strings.Contains(lv, part)
 	case []any:
-		return !r.absent && e.holds(lv, r.value)
+		return e.holds(lv, r.value)
 	}
 	return false
 }

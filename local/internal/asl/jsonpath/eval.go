@@ -12,13 +12,13 @@ import (
 // 256 KiB, which no result near these fits into; they stop "$..*..*..*".
 const (
 	maxMatches = 1 << 18
-	maxWork    = 1 << 22 // values visited and compared, 16 characters of a text counting as one
+	maxWork    = 1 << 21 // values visited and compared, 16 characters of a text counting as one
 )
 
 // evaluation is one walk of a path over a document.
 type evaluation struct {
 	path    *Path
-	doc     jsonvalue.Value // what "$" means inside filters and arguments
+	doc     jsonvalue.Value // what "$" means inside filters
 	start   jsonvalue.Value
 	matches []jsonvalue.Value
 	lenient bool // a step that leads nowhere is no error
@@ -30,7 +30,7 @@ func newEvaluation(p *Path, doc jsonvalue.Value) *evaluation {
 	return &evaluation{path: p, doc: doc, start: doc, lenient: !p.definite, work: new(int)}
 }
 
-// inner evaluates a path of a filter or an argument on the same account.
+// inner evaluates a path of a filter on the same account.
 func (e *evaluation) inner(p *Path, item jsonvalue.Value) *evaluation {
 	return &evaluation{path: p, doc: e.doc, start: e.startOf(p, item), lenient: !p.definite, work: e.work}
 }
@@ -106,15 +106,16 @@ func (e *evaluation) value(p *Path, item jsonvalue.Value) (v jsonvalue.Value, ok
 	if len(in.matches) == 0 {
 		return nil, false
 	}
-	return in.matches[len(in.matches)-1], true
+	return in.matches[0], true
 }
 
-// exists tells whether an inner path leads anywhere. Jayway demands here that
-// every property on the way is present, and is then content with an empty list.
+// exists tells whether an inner path leads to something other than null. Jayway
+// demands here that every member on the way is present, and is then content with
+// an empty list.
 func (e *evaluation) exists(p *Path, item jsonvalue.Value) bool {
 	if p.simple {
-		_, missing := p.follow(e.startOf(p, item))
-		return e.charge(1) && missing < 0
+		v, missing := p.follow(e.startOf(p, item))
+		return e.charge(1) && missing < 0 && v != nil
 	}
 	in := e.inner(p, item)
 	in.lenient = false

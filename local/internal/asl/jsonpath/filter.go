@@ -8,30 +8,34 @@ import (
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
-// filter keeps the elements of an array that its condition holds for; an object
-// it keeps or drops as a whole, as Jayway does.
+// filter keeps those elements of an array that are objects and that its condition
+// holds for; an object it keeps or drops as a whole, as Jayway does.
 type filter struct{ condition condition }
 
 func (*filter) definite() bool   { return false }
 func (f *filter) String() string { return "[?(" + f.condition.String() + ")]" }
 
+// keeps asks the condition about objects only: "The @ operator [...] does not
+// match scalar values. It only matches objects."
+// https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html
+func (f *filter) keeps(e *evaluation, item jsonvalue.Value) bool {
+	_, isObject := item.(*jsonvalue.Object)
+	return e.charge(1) && isObject && f.condition.holds(e, item) && e.failed == nil
+}
+
 func (f *filter) apply(e *evaluation, i int, v jsonvalue.Value) error {
-	switch v := v.(type) {
-	case *jsonvalue.Object:
-		if f.condition.holds(e, v) {
-			return e.walk(i+1, v)
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, item := range list {
+		if f.keeps(e, item) {
+			if err := e.walk(i+1, item); err != nil {
+				return err
+			}
 		}
-		return e.failed
-	case []any:
-		for _, child := range v {
-			if f.condition.holds(e, child) {
-				if err := e.walk(i+1, child); err != nil {
-					return err
-				}
-			}
-			if e.failed != nil {
-				return e.failed
-			}
+		if e.failed != nil {
+			return e.failed
 		}
 	}
 	return nil
@@ -94,9 +98,12 @@ type comparison struct {
 	compare     operation
 }
 
+// holds is false whatever the operator when a path leads nowhere: then Jayway
+// does not even compare.
 func (c *comparison) holds(e *evaluation, item jsonvalue.Value) bool {
-	l, r := c.left.term(e, item), c.right.term(e, item)
-	return e.charge(1+l.weight()+r.weight()) && c.compare(e, l, r)
+	l, lok := c.left.term(e, item)
+	r, rok := c.right.term(e, item)
+	return lok && rok && e.charge(1+l.weight()+r.weight()) && c.compare(e, l, r)
 }
 
 func (c *comparison) String() string {
@@ -124,7 +131,6 @@ func (o operand) String() string {
 type term struct {
 	value   jsonvalue.Value
 	pattern *pattern
-	absent  bool // the path led nowhere: Jayway's undefined, which is not null
 }
 
 // weight is what looking at the term costs, beside looking into a container.
@@ -138,13 +144,14 @@ func (t term) weight() int {
 	return 0
 }
 
-func (o operand) term(e *evaluation, item jsonvalue.Value) term {
+// term evaluates the operand; ok is false when its path leads nowhere.
+func (o operand) term(e *evaluation, item jsonvalue.Value) (t term, ok bool) {
 	switch {
 	case o.path != nil:
 		v, ok := e.value(o.path, item)
-		return term{value: v, absent: !ok}
+		return term{value: v}, ok
 	case o.pattern != nil:
-		return term{pattern: o.pattern}
+		return term{pattern: o.pattern}, true
 	}
-	return term{value: o.literal}
+	return term{value: o.literal}, true
 }

@@ -1,12 +1,32 @@
 // Package jsonpath evaluates the paths of the Amazon States Language in JSONPath
-// mode: the Jayway dialect, whose rules and error texts AWS Step Functions shows.
+// mode.
+//
+// AWS Step Functions runs an early version of Jayway's JsonPath (before 2.1), as
+// its documentation and its error texts show; this package does what that version
+// does, in its words. What differs from the JsonPath of today:
+//
+//   - There are no path functions. $.list.length() looks for a member of that
+//     name and does not find it (https://repost.aws/questions/QUYiQKP0XfThWEc_ahsMnLOA,
+//     https://github.com/awsdocs/aws-step-functions-developer-guide/pull/5).
+//   - An index counts from the start only: $.list[-1] finds nothing, the last
+//     element is $.list[(@.length-1)] (https://zenn.dev/sotaro8181/articles/9f265419e4fda9).
+//   - A list of names, ['a','b'], makes an object and can only come last
+//     (https://gist.github.com/deric4/733eb129a10b13530cebaa3b70031c77).
+//   - A filter keeps objects only, never texts and numbers
+//     (https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html),
+//     and the text it compares with may stand without quotes: $[?(@.code==es)]
+//     (github.com/aws-samples/step-functions-workflows-collection, parallel-translate).
+//
+// AWS's documentation says that word operators, patterns and references to other
+// values are not supported in filters, but not what becomes of them. Here they
+// work as in the JsonPath of today, and [Path.Cautions] names them.
 //
 // [Parse] compiles a path once; a [*Path] never changes and any number of
 // goroutines may share it. A path is definite when it names at most one value:
-// names, single indexes, a final list of names (which makes an object), and path
-// functions. Wildcards, slices, filters, lists of indexes and ".." are indefinite:
-// such a path yields an array, empty when nothing matches, and never fails. A
-// definite path that leads nowhere is a [*NotFound] error with the words of AWS.
+// names, single indexes, a list of names. Wildcards, slices, filters, lists of
+// indexes and ".." are indefinite: such a path yields an array, empty when nothing
+// matches (recorded), and does not fail. A definite path that leads nowhere is a
+// [*NotFound] error with the words of AWS.
 //
 // [ParseReference] reads the narrower reference paths that ResultPath takes, and
 // [Reference.Set] writes through one.
@@ -14,14 +34,11 @@
 // A path of names and indexes is a flat list of steps and is followed without
 // allocating. Work is bounded: length and nesting of a path at [Parse], matches
 // and steps at evaluation (a [*LimitError]), and regular expressions run in linear
-// time.
-// Java's look-around and back-references do not exist here; a path that uses them
-// is refused at [Parse].
+// time. Java's look-around and back-references do not exist here; a path that uses
+// them is refused at [Parse].
 //
 // The package does no I/O. What "$$" and "$name" refer to is the caller's
 // business: evaluation starts at the document it is given.
-//
-// https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html
 package jsonpath
 
 import (
@@ -33,6 +50,7 @@ type Path struct {
 	text     string
 	root     string
 	steps    []step
+	cautions []string
 	definite bool
 	simple   bool // names and indexes only: follow does it all
 }
@@ -43,6 +61,7 @@ type step struct {
 	name     string
 	index    int
 	byIndex  bool
+	fromEnd  bool // the index counts from the end: [(@.length-1)]
 }
 
 func (s *step) definite() bool { return s.selector == nil || s.selector.definite() }
@@ -67,8 +86,12 @@ func (p *Path) Root() string { return p.root }
 // String returns the path as it was given.
 func (p *Path) String() string { return p.text }
 
+// Cautions names what AWS documents as not supported in the path, or what it is
+// known to treat otherwise than the author may think: sentences for warnings.
+func (p *Path) Cautions() []string { return p.cautions }
+
 // Find returns all matches in document order. Of a definite path these are one
-// value or none; only exceeding a limit is an error.
+// value or none; only a [*LimitError] is an error.
 func (p *Path) Find(doc jsonvalue.Value) ([]jsonvalue.Value, error) {
 	if p.simple {
 		if v, missing := p.follow(doc); missing < 0 {
@@ -78,7 +101,7 @@ func (p *Path) Find(doc jsonvalue.Value) ([]jsonvalue.Value, error) {
 	}
 	e := newEvaluation(p, doc)
 	e.lenient = true
-	if err := e.walk(0, doc); err != nil {
+	if err := e.walk(0, doc); err != nil && e.failed != nil {
 		return nil, err
 	}
 	return e.matches, nil
@@ -104,7 +127,7 @@ func (p *Path) Get(doc jsonvalue.Value) (jsonvalue.Value, error) {
 	if len(e.matches) == 0 {
 		return nil, &NotFound{Path: p, Document: doc, Problem: "No results for path: " + p.Canonical()}
 	}
-	return e.matches[len(e.matches)-1], nil
+	return e.matches[0], nil
 }
 
 func nonNil(a []any) []any {
@@ -134,6 +157,9 @@ func (s *step) child(v jsonvalue.Value) (jsonvalue.Value, bool) {
 		if !ok {
 			return nil, false
 		}
+		if s.fromEnd {
+			return element(a, len(a)-s.index)
+		}
 		return element(a, s.index)
 	}
 	o, ok := v.(*jsonvalue.Object)
@@ -143,11 +169,8 @@ func (s *step) child(v jsonvalue.Value) (jsonvalue.Value, bool) {
 	return o.Get(s.name)
 }
 
-// element is a[i], counted from the end when i is negative.
+// element is a[i], if there is one.
 func element(a []any, i int) (jsonvalue.Value, bool) {
-	if i < 0 {
-		i += len(a)
-	}
 	if i < 0 || i >= len(a) {
 		return nil, false
 	}

@@ -4,6 +4,7 @@ package jsonpath
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,10 +19,11 @@ const (
 
 // parser reads one text from pos on.
 type parser struct {
-	text    string
-	pos     int
-	nesting int
-	inner   bool // reading a path inside a filter or an argument list
+	text     string
+	pos      int
+	nesting  int
+	inner    bool // reading a path inside a filter
+	cautions []string
 }
 
 func (p *parser) fail(problem string) error {
@@ -81,36 +83,26 @@ func (p *parser) whole() (*Path, error) {
 	if p.blanks(); !p.atEnd() {
 		return nil, p.fail(`expected ".", "[" or the end of the path`)
 	}
-	return newPath(p.text, root, steps), nil
+	path := newPath(p.text, root, steps)
+	path.cautions = p.cautions
+	return path, nil
+}
+
+// caution notes a doubt about the path, once.
+func (p *parser) caution(text string) {
+	if !slices.Contains(p.cautions, text) {
+		p.cautions = append(p.cautions, text)
+	}
 }
 
 func newPath(text, root string, steps []step) *Path {
-	path := &Path{text: text, root: root, steps: gather(root, steps), definite: true, simple: true}
+	path := &Path{text: text, root: root, steps: steps, definite: true, simple: true}
 	for i := range path.steps {
 		s := &path.steps[i]
 		path.definite = path.definite && s.definite()
 		path.simple = path.simple && s.selector == nil
 	}
 	return path
-}
-
-// gather turns $..a.sum() around: the function gets all matches of $..a at once.
-func gather(root string, steps []step) []step {
-	if len(steps) < 2 || steps[0].selector != (descent{}) {
-		return steps
-	}
-	last := len(steps) - 1
-	c, ok := steps[last].selector.(*call)
-	if !ok {
-		return steps
-	}
-	turned := *c
-	turned.over = newPath("", root, steps[:last])
-	turned.over.text = turned.over.Canonical()
-	if n, ok := turned.over.steps[last-1].selector.(names); ok {
-		turned.over.steps[last-1].selector = names{list: n.list, last: true}
-	}
-	return []step{{selector: &turned}}
 }
 
 // root reads "$", "$$" or "$name".
@@ -138,18 +130,10 @@ func (p *parser) steps() ([]step, error) {
 		if err != nil {
 			return nil, err
 		}
-		steps = append(steps, s...)
-		if !more {
-			break
+		if steps = append(steps, s...); !more {
+			return steps, nil
 		}
 	}
-	for i := range steps {
-		if n, ok := steps[i].selector.(names); ok {
-			n.last = i == len(steps)-1
-			steps[i].selector = n
-		}
-	}
-	return steps, nil
 }
 
 // step reads what follows "." or ".." or stands in brackets: one step, with ".."
@@ -174,18 +158,22 @@ func (p *parser) step() (steps []step, more bool, err error) {
 	return append(steps, s), true, err
 }
 
-// name reads a name after a dot, or a function.
+// name reads a name after a dot. "()" may end it: the name of a member that looks
+// like a function, which Step Functions does not have.
 func (p *parser) name() (step, error) {
 	start := p.pos
 	for !p.atEnd() && !p.endsName(p.peek()) {
 		p.pos++
 	}
+	if p.pos > start && p.accept("()") {
+		p.caution("Step Functions has no path functions: " + p.text[start:p.pos] + " is looked for as a member of that name")
+	}
 	name := p.text[start:p.pos]
 	switch {
+	case p.peek() == '(':
+		return step{}, p.fail("Step Functions has no path functions")
 	case name == "":
 		return step{}, p.fail("expected a name, \"*\" or \"[\"")
-	case p.peek() == '(':
-		return p.call(name, start)
 	case p.peek() == ' ' && !p.inner && strings.TrimRight(p.text[p.pos:], " ") != "":
 		return step{}, p.fail("a name with blanks needs brackets and quotes: ['my name']")
 	}
@@ -218,6 +206,8 @@ func (p *parser) bracket() (s step, err error) {
 		s, err = p.filter()
 	case c == '-' || c == ':' || c >= '0' && c <= '9':
 		s, err = p.positions()
+	case c == '(':
+		s, err = p.fromEnd()
 	default:
 		return s, p.fail(`expected a quoted name, an index, a slice, "*" or "?(" after "["`)
 	}
@@ -246,7 +236,7 @@ func (p *parser) quotedNames() (step, error) {
 	if len(list) == 1 {
 		return step{name: list[0]}, nil
 	}
-	return step{selector: names{list: list}}, nil
+	return step{selector: names(list)}, nil
 }
 
 // quoted reads a text in single or double quotes. A backslash takes the next
@@ -339,10 +329,31 @@ func (p *parser) positions() (step, error) {
 		list = append(list, n)
 		p.blanks()
 	}
+	if slices.Min(list) < 0 {
+		p.caution("an index counts from the start only: the last element is [(@.length-1)]")
+	}
 	if len(list) == 1 {
 		return step{index: first, byIndex: true}, nil
 	}
 	return step{selector: list}, nil
+}
+
+// fromEnd reads (@.length-n), an index from the end.
+func (p *parser) fromEnd() (step, error) {
+	p.accept("(")
+	p.blanks()
+	ok := p.accept("@.length")
+	p.blanks()
+	ok = ok && p.accept("-")
+	p.blanks()
+	n, has, err := p.integer()
+	if err != nil {
+		return step{}, err
+	}
+	if p.blanks(); !ok || !has || n < 1 || !p.accept(")") {
+		return step{}, p.fail("of scripts there is only [(@.length-1)]")
+	}
+	return step{index: n, byIndex: true, fromEnd: true}, nil
 }
 
 func (p *parser) slice(from int, hasFrom bool) (step, error) {
@@ -354,11 +365,8 @@ func (p *parser) slice(from int, hasFrom bool) (step, error) {
 	if !hasFrom && !hasTo {
 		return step{}, p.fail("a slice needs a number before or after the colon")
 	}
-	if p.blanks(); p.accept(":") { // a step width, which Jayway reads over
-		p.blanks()
-		if _, _, err := p.integer(); err != nil {
-			return step{}, err
-		}
+	if hasFrom && hasTo && (from < 0 || to < 0) {
+		p.caution("a negative bound finds nothing where a slice has two")
 	}
 	return step{selector: slice{from: from, to: to, hasFrom: hasFrom, hasTo: hasTo}}, nil
 }

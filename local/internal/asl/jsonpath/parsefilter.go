@@ -1,6 +1,6 @@
 package jsonpath
 
-// This file defines how filters, function calls and literals are read.
+// This file defines how filters and literals are read.
 
 import (
 	"strings"
@@ -109,6 +109,9 @@ func (p *parser) expression() (condition, error) {
 	if err != nil {
 		return nil, err
 	}
+	if left.path != nil && left.path.root == "$" {
+		p.cautionReference(left.path)
+	}
 	p.blanks()
 	operator := p.operator()
 	if operator == "" {
@@ -118,10 +121,7 @@ func (p *parser) expression() (condition, error) {
 		return exists{left.path}, nil
 	}
 	p.blanks()
-	right, ok := p.bareWord()
-	if !ok {
-		right, err = p.operand()
-	}
+	right, err := p.right(operator)
 	if err != nil {
 		return nil, err
 	}
@@ -131,24 +131,43 @@ func (p *parser) expression() (condition, error) {
 	return &comparison{left: left, right: right, operator: operator, compare: operators[operator]}, nil
 }
 
-// bareWord reads a text without quotes on the right of an operator, as in
-// $[?(@.code==es)], which published samples of AWS have
-// (github.com/aws-samples/step-functions-workflows-collection, parallel-translate).
-func (p *parser) bareWord() (operand, bool) {
-	end := p.pos
-	for end < len(p.text) && wordByte(p.text[end], end > p.pos) {
-		end++
+// right reads what an operator compares with.
+func (p *parser) right(operator string) (operand, error) {
+	if operator[0]|0x20 >= 'a' || operator == "=~" {
+		p.caution("AWS documents that the operator " + operator + " is not supported in filters")
 	}
-	word := p.text[p.pos:end]
-	if word == "" || word == "true" || word == "false" || word == "null" {
-		return operand{}, false
+	if operator != "=~" {
+		if text, ok := p.bareText(); ok {
+			return text, nil
+		}
 	}
-	p.pos = end
-	return operand{literal: word}, true
+	right, err := p.operand()
+	if right.path != nil {
+		p.cautionReference(right.path)
+	}
+	return right, err
 }
 
-func wordByte(c byte, inside bool) bool {
-	return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || inside && (c == '-' || c >= '0' && c <= '9')
+func (p *parser) cautionReference(path *Path) {
+	p.caution("AWS documents that a filter cannot refer to another value: " + path.text)
+}
+
+// bareText reads a text without quotes on the right of an operator, as in
+// $[?(@.code==es)] or $[?(@.Name==/eggs/cooked)], up to what ends the comparison.
+func (p *parser) bareText() (operand, bool) {
+	rest := p.text[p.pos:]
+	if end := strings.IndexAny(rest, ")&|"); end >= 0 {
+		rest = rest[:end]
+	}
+	rest = strings.TrimRight(rest, " ")
+	if rest == "" || strings.IndexByte(`'"@$[{`, rest[0]) >= 0 {
+		return operand{}, false
+	}
+	p.pos += len(rest)
+	if v, err := jsonvalue.Parse([]byte(rest)); err == nil {
+		return operand{literal: v}, true
+	}
+	return operand{literal: rest}, true
 }
 
 // existence reads @.a exists true.
@@ -236,32 +255,6 @@ func (p *parser) pattern() (*pattern, error) {
 		return nil, p.fail(problem)
 	}
 	return re, nil
-}
-
-// call reads a function's arguments; start is where its name does.
-func (p *parser) call(name string, start int) (step, error) {
-	invoke := functions[name]
-	if invoke == nil {
-		p.pos = start
-		return step{}, p.fail("there is no path function " + shorten(name) + "()")
-	}
-	p.accept("(")
-	c := &call{name: name, invoke: invoke}
-	for p.blanks(); !p.accept(")"); p.blanks() {
-		if len(c.arguments) > 0 && !p.accept(",") {
-			return step{}, p.fail(`expected "," or ")"`)
-		}
-		p.blanks()
-		if p.peek() == '/' {
-			return step{}, p.fail("a pattern is no argument")
-		}
-		a, err := p.operand()
-		if err != nil {
-			return step{}, err
-		}
-		c.arguments = append(c.arguments, a)
-	}
-	return step{selector: c}, nil
 }
 
 // literal reads a JSON value; texts may stand in single quotes.

@@ -32,6 +32,8 @@ func (s *step) String() string {
 	switch {
 	case s.selector != nil:
 		return s.selector.String()
+	case s.fromEnd:
+		return "[(@.length-" + strconv.Itoa(s.index) + ")]"
 	case s.byIndex:
 		return "[" + strconv.Itoa(s.index) + "]"
 	}

@@ -34,7 +34,7 @@ func (p *Path) Reference() (r *Reference, problem string) {
 	}
 	for i := range p.steps {
 		s := &p.steps[i]
-		if s.selector != nil || s.byIndex && s.index < 0 {
+		if s.selector != nil || s.fromEnd || s.index < 0 {
 			return nil, fmt.Sprintf("a reference path has names and indexes from 0 only, not %s", s)
 		}
 	}

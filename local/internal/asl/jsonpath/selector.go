@@ -46,33 +46,30 @@ func eachChild(v jsonvalue.Value, do func(jsonvalue.Value) error) error {
 	return nil
 }
 
-// names is ['a','b']: as the last step an object of those members that are there,
-// before others each member in turn. Both are Jayway's.
-type names struct {
-	list []string
-	last bool
-}
+// names is ['a','b']: an object of those members that are there. It can only be
+// the last step.
+type names []string
 
-func (n names) definite() bool { return n.last }
+func (names) definite() bool { return true }
 
 func (n names) String() string {
-	quoted := make([]string, len(n.list))
-	for i, name := range n.list {
+	quoted := make([]string, len(n))
+	for i, name := range n {
 		quoted[i] = quote(name)
 	}
-	return "[" + strings.Join(quoted, ",") + "]"
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 func (n names) apply(e *evaluation, i int, v jsonvalue.Value) error {
+	if i+1 < len(e.path.steps) {
+		return &NotFound{Path: e.path, Document: e.start, Problem: "Multi properties can only be used as path leafs: " + canonicalSteps(e.path.steps[:i+1])}
+	}
 	o, ok := v.(*jsonvalue.Object)
 	if !ok {
 		return e.missing(i, v)
 	}
-	if !n.last {
-		return n.each(e, i, o)
-	}
 	var b jsonvalue.Builder
-	for _, name := range n.list {
+	for _, name := range n {
 		if member, ok := o.Get(name); ok {
 			b.Set(name, member)
 		}
@@ -80,23 +77,7 @@ func (n names) apply(e *evaluation, i int, v jsonvalue.Value) error {
 	return e.walk(i+1, b.Object())
 }
 
-func (n names) each(e *evaluation, i int, o *jsonvalue.Object) error {
-	for _, name := range n.list {
-		member, ok := o.Get(name)
-		if !ok {
-			if err := e.missing(i, o); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := e.walk(i+1, member); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// indexes is [0,2,-1].
+// indexes is [0,2].
 type indexes []int
 
 func (indexes) definite() bool { return false }
@@ -124,7 +105,7 @@ func (x indexes) apply(e *evaluation, i int, v jsonvalue.Value) error {
 	return nil
 }
 
-// slice is [from:to]. Jayway has no step width: it reads [0:9:2] as [0:9].
+// slice is [from:to].
 type slice struct {
 	from, to       int
 	hasFrom, hasTo bool
@@ -159,11 +140,8 @@ func (s slice) apply(e *evaluation, i int, v jsonvalue.Value) error {
 	return nil
 }
 
-// bounds follows Jayway to the letter: a negative bound counts from the end only
-// where it is alone. In [from:to] both are taken as they stand and every index in
-// between is looked up on its own, so [-4:2] of six elements goes around the end
-// and yields six, and [3:-2] nothing (answers of Jayway recorded in
-// https://cburgmer.github.io/json-path-comparison/).
+// bounds follows Jayway: a negative bound counts from the end only where it stands
+// alone. In [from:to] both are taken as they are, so a negative one finds nothing.
 func (s slice) bounds(length int) (from, to int) {
 	from, to = s.from, s.to
 	switch {
@@ -177,8 +155,10 @@ func (s slice) bounds(length int) (from, to int) {
 			to += length
 		}
 		return 0, min(to, length)
+	case from < 0:
+		return 0, 0
 	}
-	return max(from, -length), min(to, length)
+	return from, min(to, length)
 }
 
 // descent is "..": what follows it is applied to the value and everything below.
@@ -214,7 +194,7 @@ func (descent) here(e *evaluation, i int, v jsonvalue.Value) error {
 			return nil
 		}
 	case names:
-		if !isObject || sel.last && slices.ContainsFunc(sel.list, func(name string) bool { return !o.Has(name) }) {
+		if !isObject || slices.ContainsFunc(sel, func(name string) bool { return !o.Has(name) }) {
 			return nil
 		}
 	case indexes, slice:
@@ -222,7 +202,7 @@ func (descent) here(e *evaluation, i int, v jsonvalue.Value) error {
 			return nil
 		}
 	case *filter:
-		if !isArray && !isObject || !sel.condition.holds(e, v) {
+		if !sel.keeps(e, v) {
 			return e.failed
 		}
 	}
