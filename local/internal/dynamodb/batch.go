@@ -65,9 +65,7 @@ func (in *batchWriteItemInput) check() error {
 
 func (r writeRequest) check() error {
 	switch {
-	case r.PutRequest == nil && r.DeleteRequest == nil:
-		return invalid(errNoType)
-	case r.PutRequest != nil && r.DeleteRequest != nil:
+	case (r.PutRequest == nil) == (r.DeleteRequest == nil):
 		return invalid(errManyTypes)
 	case r.DeleteRequest != nil:
 		return r.DeleteRequest.Key.check()
@@ -90,7 +88,7 @@ func (s *Service) batchMutations(name string, requests []writeRequest) ([]*mutat
 		}
 		m, err := s.prepare(v, name, given, &expressions{})
 		if err != nil {
-			return nil, err
+			return nil, s.batchFault(name, given, err)
 		}
 		if seen[m.key] {
 			return nil, invalid("Provided list of item keys contains duplicates")
@@ -99,6 +97,17 @@ func (s *Service) batchMutations(name string, requests []writeRequest) ([]*mutat
 		all = append(all, m)
 	}
 	return all, nil
+}
+
+// batchFault words a put whose key is missing or of the wrong type as AWS does
+// in batches: like a key that was given alone.
+func (s *Service) batchFault(name string, given *item, err error) error {
+	if t, unknown := s.tableNamed(name); unknown == nil {
+		if _, ok := t.key.spell(given.Map); !ok {
+			return invalid("The provided key element does not match the schema")
+		}
+	}
+	return err
 }
 
 // consumedByTable sums the costs of writes table by table, in the request's order.

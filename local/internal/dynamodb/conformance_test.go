@@ -8,7 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,11 +71,67 @@ func readFault(text []byte) (code, message string) {
 	return f.Type[strings.IndexByte(f.Type, '#')+1:], f.Message + f.Upper
 }
 
+// volatile are members that differ between any two runs, or that AWS has added
+// since the recording, or that count what unpublished exchanges had put there.
+var volatile = regexp.MustCompile(`DateTime$|^TableId$|Arn$|^LatestStreamLabel$|^WarmThroughput$|^DeletionProtectionEnabled$|^ScannedCount$`)
+
+// steady is an answer without what is volatile, its lists in order unless their
+// order counts.
+func steady(v any, ordered bool) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for k, x := range v {
+			if !volatile.MatchString(k) {
+				out[k] = steady(x, ordered)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = steady(x, ordered)
+		}
+		if !ordered {
+			slices.SortFunc(out, func(a, b any) int { return strings.Compare(compact(a), compact(b)) })
+		}
+		return out
+	}
+	return v
+}
+
+func compact(v any) string {
+	text, _ := json.Marshal(v)
+	return string(text)
+}
+
+// sameBody compares answers; the difference is empty when they are the same, or
+// when the recording shows a table in transition, which tables are not here.
+func sameBody(target string, want, got []byte) string {
+	var w, g any
+	_ = json.Unmarshal(want, &w)
+	_ = json.Unmarshal(got, &g)
+	if strings.Contains(string(want), "ING\"") && strings.Contains(string(want), "TableStatus") {
+		return ""
+	}
+	ordered := strings.HasSuffix(target, ".Query")
+	a, b := compact(steady(w, ordered)), compact(steady(g, ordered))
+	if a == b {
+		return ""
+	}
+	return fmt.Sprintf("\n   want %.600s\n   got  %.600s", a, b)
+}
+
 // TestRecordedExchanges replays the exchanges of dynalite's suite: the status and
-// the error's type must be the recorded ones. Messages and bodies are counted
-// too, without a floor: dynalite words syntax errors in its own way.
+// the error's type must be the recorded ones. What differs:
+//
+//	verdicts  tables are never in transition here: they are ACTIVE at once
+//	messages  syntax errors, table names and empty keys are worded as AWS words
+//	          them today
+//	bodies    the order of partitions, and of equal keys in an index, is our own
 func TestRecordedExchanges(t *testing.T) {
 	verdicts := &conformance.Tally{Name: "dynalite status and type"}
+	bodies := &conformance.Tally{Name: "dynalite bodies"}
 	messages := &conformance.Tally{Name: "dynalite messages"}
 	server := newRawServer(t)
 	for row := range conformance.Rows[exchange](t, "dynalite.jsonl") {
@@ -97,17 +154,17 @@ func TestRecordedExchanges(t *testing.T) {
 			continue
 		}
 		verdicts.Check(id, "")
-		if status != 200 {
+		if status == 200 {
+			bodies.Check(id, sameBody(row.Target, row.Response, text))
+		} else {
 			diff := ""
 			if message != wantMessage {
 				diff = fmt.Sprintf("\n   want %s\n   got  %s", wantMessage, message)
 			}
 			messages.Check(id, diff)
 		}
-		if os.Getenv("DYN") != "" && status != 200 && message != wantMessage {
-			fmt.Printf("%s\n   want %s\n   got  %s\n", id, wantMessage, message)
-		}
 	}
-	verdicts.Demand(t, 97)
-	messages.Demand(t, 0)
+	verdicts.Demand(t, 99.5)
+	bodies.Demand(t, 90)
+	messages.Demand(t, 97)
 }

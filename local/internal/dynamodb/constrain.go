@@ -6,7 +6,9 @@ package dynamodb
 //	required       the member is there
 //	min= max=      length of a string, list or map; value of a number
 //	enum=A|B       one of these words, listed as AWS lists them
-//	name           a table's or index's name (or, of a table, its ARN)
+//	name           a table's or index's name, three characters at least, or an ARN
+//	table          a table's name in an operation on items: there AWS looks only
+//	               that it is not empty
 //	namekeys       a map's keys are such names
 //	elements=1-25  length of a map's lists
 //
@@ -27,8 +29,9 @@ const maxFaults = 10
 const namePattern = "[a-zA-Z0-9_.-]+"
 
 type rules struct {
-	required, name, nameKeys bool
-	min, max                 int64 // max < 0: none
+	required, nameKeys       bool
+	least                    int64 // length of a name; 0: it is none
+	min, max                 int64 // < 0: none
 	minElements, maxElements int
 	enum                     []string
 }
@@ -47,7 +50,9 @@ func rulesOf(tag string) *rules {
 		case "required":
 			r.required = true
 		case "name":
-			r.name = true
+			r.least = 3
+		case "table":
+			r.least = 1
 		case "namekeys":
 			r.nameKeys = true
 		case "min":
@@ -160,11 +165,11 @@ func isName(s string) bool {
 func (c *constraints) text(v reflect.Value, path string, r *rules) {
 	s := v.String()
 	n := int64(utf8.RuneCountInString(s))
-	if r.name && !(strings.HasPrefix(s, "arn:") && n <= 1024) {
-		if !isName(s) {
+	if r.least > 0 && !(strings.HasPrefix(s, "arn:") && n <= 1024) {
+		if !isName(s) && (s != "" || r.least > 1) {
 			c.fail(v, path, "Member must satisfy regular expression pattern: "+namePattern)
 		}
-		c.bounds(v, n, path, "length", &rules{min: 3, max: 255})
+		c.bounds(v, n, path, "length", &rules{min: r.least, max: 255})
 	}
 	c.bounds(v, n, path, "length", r)
 	if r.enum != nil && !containsWord(r.enum, s) {

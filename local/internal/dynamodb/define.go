@@ -34,7 +34,13 @@ func checkTableName(name *string) error {
 	return nil
 }
 
-func (in *createTableInput) first() error        { return checkTableName(in.TableName) }
+func (in *createTableInput) first() error {
+	if in.TableName == nil {
+		return checkTableName(nil)
+	}
+	return nil // the constraints say the rest
+}
+
 func (in *updateTableInput) first() error        { return checkTableName(in.TableName) }
 func (in *deleteTableInput) first() error        { return checkTableName(in.TableName) }
 func (in *describeTableInput) first() error      { return checkTableName(in.TableName) }

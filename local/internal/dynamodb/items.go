@@ -83,9 +83,9 @@ func (s *Service) writeItem(c *writeCall) (*writeOutput, error) {
 	}
 	if c.updates != nil {
 		m.update = older
-	}
-	if err := m.checkTargets(); err != nil {
-		return nil, err
+		if err := m.checkUpdate(); err != nil {
+			return nil, err
+		}
 	}
 	m.condition, m.returnOld = condition, deref(c.onFailure) == "ALL_OLD"
 	done, err := s.perform(m)
@@ -160,11 +160,15 @@ func (s *Service) prepare(v verb, name string, given *item, e *expressions) (*mu
 		return nil, err
 	}
 	m.keyMap = t.key.pick(given.Map)
+	if err := m.checkUpdate(); err != nil {
+		return nil, err
+	}
 	return m, t.checkPaths(e)
 }
 
-// checkTargets refuses updates of the key.
-func (m *mutation) checkTargets() error {
+// checkUpdate refuses what is wrong with an update whatever the item: it changes
+// the key, or gives an index a key that it cannot have.
+func (m *mutation) checkUpdate() error {
 	if m.update == nil {
 		return nil
 	}
@@ -172,6 +176,30 @@ func (m *mutation) checkTargets() error {
 		if _, ok := m.table.key.find(p[0].Name); ok {
 			return invalidValues("Cannot update attribute %s. This attribute is part of the key", p[0].Name)
 		}
+	}
+	for _, x := range m.table.indexes {
+		var err error
+		m.update.Known(func(name string, kind expr.Kind, v expr.Value) {
+			if err == nil {
+				err = x.checkNewKey(name, kind, v)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkNewKey refuses what an update gives the index for a key.
+func (x *index) checkNewKey(name string, kind expr.Kind, v expr.Value) error {
+	a, ok := x.key.find(name)
+	switch {
+	case !ok:
+	case kind != a.Kind:
+		return invalidValues("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", name, a.Kind, kind, x.name)
+	case v != nil && isEmptyKey(v):
+		return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.", emptyWord(a.Kind))
 	}
 	return nil
 }

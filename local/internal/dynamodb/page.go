@@ -251,11 +251,41 @@ func (p *pageRequest) startSchema() keySchema {
 	return all
 }
 
-// spellStart spells a start key that has been checked.
-func (p *pageRequest) spellStart(start *expr.Map) (string, bool) {
-	key, ok := p.table.key.spell(start)
-	if ok && p.index != nil {
-		return p.index.entry(key, start)
+// checkStartShape is AWS's first look at a start key: how many attributes it
+// has, and the partition key.
+func (p *pageRequest) checkStartShape(start *item) error {
+	if start == nil {
+		return nil
 	}
-	return key, ok
+	hash := p.schema()[0]
+	v, ok := start.Map.Get(hash.Name)
+	if start.Map.Len() != len(p.startSchema()) || !ok {
+		return invalid("The provided starting key is invalid")
+	}
+	if v.Kind() != hash.Kind {
+		return invalid("The provided key element does not match the schema")
+	}
+	return nil
+}
+
+// spellStart is its second: all attributes, those of the index before those of
+// the table. It returns where the start key lies.
+func (p *pageRequest) spellStart(start *expr.Map) (string, error) {
+	for _, a := range p.schema() {
+		v, ok := start.Get(a.Name)
+		if !ok {
+			return "", invalid("The provided starting key is invalid")
+		}
+		if v.Kind() != a.Kind {
+			return "", invalid("The provided key element does not match the schema")
+		}
+	}
+	key, ok := p.table.key.spell(start)
+	if !ok {
+		return "", invalid("The provided starting key is invalid: The provided key element does not match the schema")
+	}
+	if p.index != nil {
+		key, _ = p.index.entry(key, start)
+	}
+	return key, nil
 }

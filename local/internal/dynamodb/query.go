@@ -138,14 +138,14 @@ func (p *pageRequest) schema() keySchema {
 // to something, the sort key may be in a range.
 func (p *pageRequest) keyTests(tests []expr.KeyTest) (hash, sort expr.KeyTest, err error) {
 	key := p.schema()
+	if len(tests) > len(key) {
+		return hash, sort, invalid("Query key condition not supported")
+	}
 	hash, ok := testOf(tests, key[0].Name)
 	if !ok {
 		return hash, sort, invalid("Query condition missed key schema element: %s", key[0].Name)
 	}
 	if len(tests) == 2 {
-		if len(key) == 1 {
-			return hash, sort, invalid("Query key condition not supported")
-		}
 		if sort, ok = testOf(tests, key[1].Name); !ok {
 			return hash, sort, invalid("Query condition missed key schema element: %s", key[1].Name)
 		}
@@ -188,47 +188,15 @@ func (p *pageRequest) checkTestValues(tests ...expr.KeyTest) error {
 	return nil
 }
 
-// checkStartShape is AWS's first look at a start key: how many attributes it
-// has, and the partition key's type.
-func (p *pageRequest) checkStartShape(start *item) error {
-	if start == nil {
-		return nil
-	}
-	if start.Map.Len() != len(p.startSchema()) {
-		return invalid("The provided starting key is invalid")
-	}
-	hash := p.schema()[0]
-	v, ok := start.Map.Get(hash.Name)
-	if p.index != nil && p.index.global && !ok {
-		return invalid("The provided starting key is invalid")
-	}
-	if ok && v.Kind() != hash.Kind {
-		return invalid("The provided key element does not match the schema")
-	}
-	return nil
-}
-
-// applyStart is the second: the start key must lie where the query goes.
+// applyStart lets the query begin behind its start key, which must lie where the
+// query goes.
 func (p *pageRequest) applyStart(start *item, hash, sort expr.KeyTest) error {
 	if start == nil {
 		return nil
 	}
-	for _, a := range p.startSchema() {
-		v, ok := start.Map.Get(a.Name)
-		if !ok {
-			return invalid("The provided starting key is invalid")
-		}
-		if v.Kind() == a.Kind {
-			continue
-		}
-		if _, inKey := p.schema().find(a.Name); inKey {
-			return invalid("The provided key element does not match the schema")
-		}
-		return invalid("The provided starting key is invalid: The provided key element does not match the schema")
-	}
-	key, ok := p.spellStart(start.Map)
-	if !ok {
-		return invalid("The provided starting key is invalid")
+	key, err := p.spellStart(start.Map)
+	if err != nil {
+		return err
 	}
 	if sort.Attribute != "" && !matches(sort, start.Map) {
 		return invalid("The provided starting key does not match the range key predicate")

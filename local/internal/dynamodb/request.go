@@ -273,7 +273,7 @@ func (t *table) checkKeyValues(m *expr.Map) error {
 		size := expr.Size(v)
 		switch {
 		case size == 0 && a.Kind != expr.N:
-			return invalidValues("The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", emptyWord(a.Kind), a.Name)
+			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", emptyWord(a.Kind), a.Name)
 		case i == 0 && size > maxPartitionKey:
 			return invalidValues("Size of hashkey has exceeded the maximum size limit of2048 bytes")
 		case i == 1 && size > maxSortKey:
@@ -281,6 +281,12 @@ func (t *table) checkKeyValues(m *expr.Map) error {
 		}
 	}
 	return nil
+}
+
+// isEmptyKey reports whether a value is an empty string or binary, which no key
+// can be.
+func isEmptyKey(v expr.Value) bool {
+	return v == expr.String("") || v == expr.Binary("")
 }
 
 func emptyWord(k expr.Kind) string {

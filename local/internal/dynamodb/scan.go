@@ -96,13 +96,29 @@ func (in *scanInput) plan(t *table) (*pageRequest, error) {
 	if in.ExclusiveStartKey == nil {
 		return p, nil
 	}
-	key, ok := p.spellStart(in.ExclusiveStartKey.Map)
-	if !ok || in.ExclusiveStartKey.Map.Len() != len(p.startSchema()) {
-		return nil, invalid("The provided starting key is invalid: The provided key element does not match the schema")
+	key, err := p.scanStart(in.ExclusiveStartKey)
+	if err != nil {
+		return nil, err
 	}
 	if in.Segment != nil && (key < p.from || p.to != "" && key >= p.to) {
 		return nil, invalid("The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: %d Segment: %d", *in.TotalSegments, *in.Segment)
 	}
 	p.after(key)
 	return p, nil
+}
+
+// scanStart spells a start key; for a table AWS has one word for all that may be
+// wrong with it.
+func (p *pageRequest) scanStart(start *item) (string, error) {
+	if p.index == nil {
+		key, ok := p.table.key.spell(start.Map)
+		if !ok || start.Map.Len() != len(p.table.key) {
+			return "", invalid("The provided starting key is invalid: The provided key element does not match the schema")
+		}
+		return key, nil
+	}
+	if err := p.checkStartShape(start); err != nil {
+		return "", err
+	}
+	return p.spellStart(start.Map)
 }

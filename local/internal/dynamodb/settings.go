@@ -140,8 +140,9 @@ type nothing struct{}
 const maxTags = 50
 
 // checkResource checks an ARN as the operations on tags do: what is no ARN at
-// all is refused as a resource that nobody may touch.
-func (s *Service) checkResource(ctx context.Context, arn *string, action string) error {
+// all is refused as a resource that nobody may touch. member is what else the
+// request must have, given whether it has.
+func (s *Service) checkResource(ctx context.Context, arn *string, action, member string, given bool) error {
 	if arn == nil {
 		return invalid("Invalid TableArn")
 	}
@@ -152,6 +153,9 @@ func (s *Service) checkResource(ctx context.Context, arn *string, action string)
 			resource = "*"
 		}
 		return awswire.Errorf("AccessDeniedException", "User: %s is not authorized to perform: dynamodb:%s on resource: %s", awswire.CallerFrom(ctx).ARN, action, resource)
+	}
+	if !given {
+		return invalid("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", member)
 	}
 	name, ok := strings.CutPrefix(fields[5], "table/")
 	if name, _, _ = strings.Cut(name, "/"); !ok || fields[0] != "arn" || fields[2] != "dynamodb" || len(name) < 3 || len(name) > 255 || !isName(name) {
@@ -189,13 +193,10 @@ func without(tags []tag, key string) []tag {
 }
 
 func (s *Service) tagResource(ctx context.Context, in *tagResourceInput) (*nothing, error) {
-	if err := s.checkResource(ctx, in.ResourceArn, "TagResource"); err != nil {
+	if err := s.checkResource(ctx, in.ResourceArn, "TagResource", "tags", in.Tags != nil); err != nil {
 		return nil, err
 	}
-	switch {
-	case in.Tags == nil:
-		return nil, invalid("1 validation error detected: Value null at 'tags' failed to satisfy constraint: Member must not be null")
-	case len(in.Tags) == 0:
+	if len(in.Tags) == 0 {
 		return nil, invalid("Atleast one Tag needs to be provided as Input.")
 	}
 	return &nothing{}, s.changeTags(*in.ResourceArn, func(tags []tag) []tag {
@@ -207,13 +208,10 @@ func (s *Service) tagResource(ctx context.Context, in *tagResourceInput) (*nothi
 }
 
 func (s *Service) untagResource(ctx context.Context, in *untagResourceInput) (*nothing, error) {
-	if err := s.checkResource(ctx, in.ResourceArn, "UntagResource"); err != nil {
+	if err := s.checkResource(ctx, in.ResourceArn, "UntagResource", "tagKeys", in.TagKeys != nil); err != nil {
 		return nil, err
 	}
-	switch {
-	case in.TagKeys == nil:
-		return nil, invalid("1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null")
-	case len(in.TagKeys) == 0:
+	if len(in.TagKeys) == 0 {
 		return nil, invalid("Atleast one Tag Key needs to be provided as Input.")
 	}
 	return &nothing{}, s.changeTags(*in.ResourceArn, func(tags []tag) []tag {
@@ -225,7 +223,7 @@ func (s *Service) untagResource(ctx context.Context, in *untagResourceInput) (*n
 }
 
 func (s *Service) listTagsOfResource(ctx context.Context, in *listTagsInput) (*listTagsOutput, error) {
-	if err := s.checkResource(ctx, in.ResourceArn, "ListTagsOfResource"); err != nil {
+	if err := s.checkResource(ctx, in.ResourceArn, "ListTagsOfResource", "", true); err != nil {
 		return nil, err
 	}
 	s.mu.RLock()

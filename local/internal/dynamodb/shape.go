@@ -20,7 +20,7 @@ const (
 type getItemInput struct {
 	ReturnConsumedCapacity   *string  `aws:"enum=INDEXES|TOTAL|NONE"`
 	AttributesToGet          []string `aws:"min=1"`
-	TableName                *string  `aws:"required,name"`
+	TableName                *string  `aws:"required,table"`
 	Key                      *item    `aws:"required"`
 	ConsistentRead           bool
 	ProjectionExpression     *string
@@ -54,7 +54,7 @@ type attributeValueUpdate struct {
 
 type putItemInput struct {
 	ReturnConsumedCapacity              *string `aws:"enum=INDEXES|TOTAL|NONE"`
-	TableName                           *string `aws:"required,name"`
+	TableName                           *string `aws:"required,table"`
 	Item                                *item   `aws:"required"`
 	ReturnValues                        *string `aws:"enum=ALL_NEW|UPDATED_OLD|ALL_OLD|NONE|UPDATED_NEW"`
 	ReturnItemCollectionMetrics         *string `aws:"enum=SIZE|NONE"`
@@ -68,7 +68,7 @@ type putItemInput struct {
 
 type deleteItemInput struct {
 	ReturnConsumedCapacity              *string `aws:"enum=INDEXES|TOTAL|NONE"`
-	TableName                           *string `aws:"required,name"`
+	TableName                           *string `aws:"required,table"`
 	ReturnItemCollectionMetrics         *string `aws:"enum=SIZE|NONE"`
 	ReturnValues                        *string `aws:"enum=ALL_NEW|UPDATED_OLD|ALL_OLD|NONE|UPDATED_NEW"`
 	ReturnValuesOnConditionCheckFailure *string `aws:"enum=ALL_OLD|NONE"`
@@ -82,7 +82,7 @@ type deleteItemInput struct {
 
 type updateItemInput struct {
 	ReturnConsumedCapacity              *string `aws:"enum=INDEXES|TOTAL|NONE"`
-	TableName                           *string `aws:"required,name"`
+	TableName                           *string `aws:"required,table"`
 	ReturnItemCollectionMetrics         *string `aws:"enum=SIZE|NONE"`
 	ReturnValues                        *string `aws:"enum=ALL_NEW|UPDATED_OLD|ALL_OLD|NONE|UPDATED_NEW"`
 	ReturnValuesOnConditionCheckFailure *string `aws:"enum=ALL_OLD|NONE"`
@@ -129,7 +129,7 @@ type queryInput struct {
 	IndexName                 *string `aws:"name"`
 	ReturnConsumedCapacity    *string `aws:"enum=INDEXES|TOTAL|NONE"`
 	QueryFilter               entries[condition]
-	TableName                 *string  `aws:"required,name"`
+	TableName                 *string  `aws:"required,table"`
 	ConditionalOperator       *string  `aws:"enum=OR|AND"`
 	AttributesToGet           []string `aws:"min=1"`
 	Limit                     *int32   `aws:"min=1"`
@@ -145,16 +145,16 @@ type queryInput struct {
 }
 
 type scanInput struct {
-	Select                    *string  `aws:"enum=SPECIFIC_ATTRIBUTES|COUNT|ALL_ATTRIBUTES|ALL_PROJECTED_ATTRIBUTES"`
-	IndexName                 *string  `aws:"name"`
-	TotalSegments             *int32   `aws:"min=1,max=1000000"`
-	AttributesToGet           []string `aws:"min=1"`
-	ReturnConsumedCapacity    *string  `aws:"enum=INDEXES|TOTAL|NONE"`
-	TableName                 *string  `aws:"required,name"`
-	ConditionalOperator       *string  `aws:"enum=OR|AND"`
+	Select                    *string `aws:"enum=SPECIFIC_ATTRIBUTES|COUNT|ALL_ATTRIBUTES|ALL_PROJECTED_ATTRIBUTES"`
+	IndexName                 *string `aws:"name"`
+	TotalSegments             *int32  `aws:"min=1,max=1000000"`
+	ReturnConsumedCapacity    *string `aws:"enum=INDEXES|TOTAL|NONE"`
+	TableName                 *string `aws:"required,table"`
+	ConditionalOperator       *string `aws:"enum=OR|AND"`
 	ScanFilter                entries[condition]
-	Segment                   *int32 `aws:"min=0,max=999999"`
-	Limit                     *int32 `aws:"min=1"`
+	Segment                   *int32   `aws:"min=0,max=999999"`
+	Limit                     *int32   `aws:"min=1"`
+	AttributesToGet           []string `aws:"min=1"`
 	ConsistentRead            bool
 	ExclusiveStartKey         *item
 	ProjectionExpression      *string

@@ -41,7 +41,7 @@ type table struct {
 
 	arn     string
 	key     keySchema
-	indexes []*index
+	indexes []*index // the global ones first, as AWS looks at them
 	stats   *stats
 	stream  *stream // where writes are recorded; nil when disabled
 }
@@ -72,11 +72,11 @@ func (t *table) complete(s *Service) {
 		kinds[a.AttributeName] = expr.Kind(a.AttributeType)
 	}
 	t.key = schemaOf(t.Keys, kinds)
-	for _, l := range t.Local {
-		t.indexes = append(t.indexes, &index{name: l.IndexName, key: schemaOf(l.KeySchema, kinds), projection: l.Projection, bucket: t.bucket() + "/" + l.IndexName, table: t})
-	}
 	for _, g := range t.Global {
 		t.indexes = append(t.indexes, &index{name: g.IndexName, key: schemaOf(g.KeySchema, kinds), projection: g.Projection, global: true, bucket: t.bucket() + "/" + g.IndexName, table: t})
+	}
+	for _, l := range t.Local {
+		t.indexes = append(t.indexes, &index{name: l.IndexName, key: schemaOf(l.KeySchema, kinds), projection: l.Projection, bucket: t.bucket() + "/" + l.IndexName, table: t})
 	}
 	if t.Stream != nil && t.Stream.StreamEnabled {
 		t.stream = s.openStream(t)

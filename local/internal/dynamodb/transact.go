@@ -16,7 +16,7 @@ import (
 )
 
 type conditionCheck struct {
-	TableName                           *string `aws:"required,name"`
+	TableName                           *string `aws:"required,table"`
 	Key                                 *item   `aws:"required"`
 	ConditionExpression                 *string `aws:"required"`
 	ReturnValuesOnConditionCheckFailure *string `aws:"enum=ALL_OLD|NONE"`
@@ -25,7 +25,7 @@ type conditionCheck struct {
 }
 
 type put struct {
-	TableName                           *string `aws:"required,name"`
+	TableName                           *string `aws:"required,table"`
 	Item                                *item   `aws:"required"`
 	ReturnValuesOnConditionCheckFailure *string `aws:"enum=ALL_OLD|NONE"`
 	ConditionExpression                 *string
@@ -34,7 +34,7 @@ type put struct {
 }
 
 type update struct {
-	TableName                           *string `aws:"required,name"`
+	TableName                           *string `aws:"required,table"`
 	Key                                 *item   `aws:"required"`
 	UpdateExpression                    *string `aws:"required"`
 	ReturnValuesOnConditionCheckFailure *string `aws:"enum=ALL_OLD|NONE"`
@@ -44,7 +44,7 @@ type update struct {
 }
 
 type deletion struct {
-	TableName                           *string `aws:"required,name"`
+	TableName                           *string `aws:"required,table"`
 	Key                                 *item   `aws:"required"`
 	ReturnValuesOnConditionCheckFailure *string `aws:"enum=ALL_OLD|NONE"`
 	ConditionExpression                 *string
@@ -75,7 +75,7 @@ type transactWriteItemsOutput struct {
 
 type transactGet struct {
 	Key                      *item   `aws:"required"`
-	TableName                *string `aws:"required,name"`
+	TableName                *string `aws:"required,table"`
 	ProjectionExpression     *string
 	ExpressionAttributeNames entries[string]
 }
@@ -165,7 +165,7 @@ func (p *part) prepare(s *Service) error {
 	}
 	m.returnOld = deref(p.onFailure) == "ALL_OLD"
 	p.mutation = m
-	return m.checkTargets()
+	return nil
 }
 
 func (s *Service) transactWriteItems(_ context.Context, in *transactWriteItemsInput) (*transactWriteItemsOutput, error) {
@@ -220,6 +220,11 @@ func (in *transactWriteItemsInput) parts() ([]*part, error) {
 // prepareAll checks the parts against their tables and each other. What is wrong
 // with a part's key or item cancels the transaction.
 func (s *Service) prepareAll(parts []*part) error {
+	for _, p := range parts {
+		if err := s.checkEmptyKeys(*p.table, p.given.Map, p.expressions.boundUpdate); err != nil {
+			return err
+		}
+	}
 	seen := map[string]bool{}
 	reasons := make([]reason, len(parts))
 	failed := false
@@ -243,6 +248,36 @@ func (s *Service) prepareAll(parts []*part) error {
 		return cancelled(reasons)
 	}
 	return nil
+}
+
+// checkEmptyKeys refuses empty keys, which AWS finds before a transaction begins;
+// any other fault of a part cancels it.
+func (s *Service) checkEmptyKeys(name string, m *expr.Map, update *expr.Update) error {
+	t, err := s.tableNamed(name)
+	if err != nil {
+		return err
+	}
+	for _, a := range t.key {
+		if v, ok := m.Get(a.Name); ok && isEmptyKey(v) {
+			return t.checkKeyValues(m)
+		}
+	}
+	for _, x := range t.indexes {
+		for i, a := range x.key {
+			if v, ok := m.Get(a.Name); ok && isEmptyKey(v) {
+				return x.checkKeySize(i, a, v)
+			}
+		}
+		if update == nil {
+			continue
+		}
+		update.Known(func(name string, kind expr.Kind, v expr.Value) {
+			if err == nil && v != nil && isEmptyKey(v) {
+				err = x.checkNewKey(name, kind, v)
+			}
+		})
+	}
+	return err
 }
 
 // stageAll asks all conditions; the reasons of all that fail are told together.

@@ -138,20 +138,20 @@ func (m *mutation) updated(old *expr.Map) (*expr.Map, error) {
 	return item, nil
 }
 
-// indexKeyFault words what an update does to an index's key; the older updates
-// are refused in the words of PutItem.
+// indexKeyFault words what an update that depends on the item did to an index's key.
 func (m *mutation) indexKeyFault(item *expr.Map) error {
-	fault := m.table.checkIndexKeys(item)
-	if !m.update.Older() {
-		for _, x := range m.table.indexes {
-			for _, a := range x.key {
-				if v, ok := item.Get(a.Name); ok && v.Kind() != a.Kind {
-					return invalid("The update expression attempted to update the secondary index key to unsupported type")
-				}
+	for _, x := range m.table.indexes {
+		for _, a := range x.key {
+			v, ok := item.Get(a.Name)
+			switch {
+			case ok && v.Kind() != a.Kind:
+				return invalid("The update expression attempted to update the secondary index key to unsupported type")
+			case ok && isEmptyKey(v):
+				return x.checkNewKey(a.Name, a.Kind, v)
 			}
 		}
 	}
-	return fault
+	return m.table.checkIndexKeys(item)
 }
 
 // apply writes an effect: the item, its index entries, its expiry and its record.

@@ -61,7 +61,7 @@ type Assignment struct {
 // OlderUpdate returns the update that assigns. ADD also appends to lists, which
 // the expression's ADD does not.
 func OlderUpdate(assignments []Assignment) *Update {
-	u := &Update{older: true}
+	u := &Update{}
 	for _, a := range assignments {
 		path := Path{{Name: a.Attribute}}
 		c := change{keyword: "SET", path: path, value: operand{literal: a.Value}}

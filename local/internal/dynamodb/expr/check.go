@@ -78,7 +78,7 @@ func (b *binder) operandsOf(n *node) {
 	default:
 		b.types(string(n.op), ordered, n.args...)
 	}
-	b.distinct("operator", string(n.op), n.args)
+	b.distinct(string(n.op), n.args)
 }
 
 // maxCandidates is how many operands IN may have.
@@ -158,7 +158,7 @@ func (b *binder) call(n *node, asCondition bool) {
 		b.typeName(n.args[1])
 	}
 	if f.distinct {
-		b.distinct("operator or function", n.text, n.args)
+		b.distinct(n.text, n.args)
 	}
 }
 
@@ -210,11 +210,11 @@ func (b *binder) bounds(lower, upper *node) {
 }
 
 // distinct refuses an operand that is compared with itself.
-func (b *binder) distinct(what, operator string, operands []*node) {
+func (b *binder) distinct(operator string, operands []*node) {
 	first := operands[0].bare()
 	for _, other := range operands[1:] {
 		if other = other.bare(); first.op == opPath && other.op == opPath && b.names(first) == b.names(other) {
-			b.faults.note(faultDistinct, "The first operand must be distinct from the remaining operands for this operator or function; %s: %s, first operand: %s", what, operator, b.names(first))
+			b.faults.note(faultDistinct, "The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", operator, b.names(first))
 		}
 	}
 }

@@ -193,12 +193,14 @@ func arithmetic(n, m Number, op func(c *apd.Context, d, x, y *apd.Decimal) (apd.
 	return ParseNumber(d.Text('f'))
 }
 
-// size is what a number costs in an item: a byte for two digits, one for the
-// exponent, one for the sign if it is negative.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+// size is what a number costs in an item: a byte, one more for two digits before
+// the point and for two behind it, and one if it is negative. The documentation
+// has it roughly (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html);
+// this is what AWS was measured to charge.
 func (n Number) size() int {
-	negative, digits, _ := n.Parts()
-	size := (len(digits)+1)/2 + 1
+	negative, digits, exponent := n.Parts()
+	whole := min(max(exponent+1, 0), len(digits))
+	size := 1 + (whole+1)/2 + (len(digits)-whole+1)/2
 	if negative {
 		size++
 	}

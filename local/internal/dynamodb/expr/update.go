@@ -9,13 +9,7 @@ import (
 )
 
 // Update is a bound update.
-type Update struct {
-	changes []change
-	older   bool // built from AttributeUpdates
-}
-
-// Older reports whether the update came from AttributeUpdates.
-func (u *Update) Older() bool { return u.older }
+type Update struct{ changes []change }
 
 // change is one action. All operands are taken from the item as it was before.
 type change struct {
@@ -90,6 +84,32 @@ func (u *Update) Targets() []Path {
 		paths[i] = c.path
 	}
 	return paths
+}
+
+// Known calls f for every attribute whose new type, and maybe value, is known
+// without an item; v is nil where it is not.
+func (u *Update) Known(f func(name string, kind Kind, v Value)) {
+	for _, c := range u.changes {
+		if len(c.path) > 1 || c.keyword == "REMOVE" {
+			continue
+		}
+		if kind := c.value.kind(); kind != "" {
+			f(c.path[0].Name, kind, c.value.literal)
+		}
+	}
+}
+
+// kind returns the type of an operand where it is known without an item.
+func (o operand) kind() Kind {
+	switch {
+	case o.literal != nil:
+		return o.literal.Kind()
+	case o.sizeOf != nil, o.op == opPlus, o.op == opMinus:
+		return N
+	case o.op == "list_append"+opCall:
+		return L
+	}
+	return ""
 }
 
 // Paths calls f for every document path in the update.
