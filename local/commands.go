@@ -1,0 +1,179 @@
+package main
+
+// This file defines the commands.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/stepworks/stepworks/local/internal/clock"
+	"github.com/stepworks/stepworks/local/internal/stack"
+	"github.com/stepworks/stepworks/local/internal/story"
+)
+
+// where is embedded in commands that deploy.
+type where struct {
+	Template  string            `default:"template.yaml" placeholder:"FILE" help:"The SAM or CloudFormation template."`
+	Parameter map[string]string `placeholder:"NAME=VALUE" help:"A parameter of the template; may be given again."`
+	Account   string            `default:"123456789012" help:"The account id, twelve digits."`
+	Region    string            `default:"us-east-1" help:"The region."`
+	Verbose   bool              `short:"v" help:"Say what the local AWS does."`
+}
+
+func (o where) logger() *slog.Logger {
+	level := slog.LevelWarn
+	if o.Verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+type upCommand struct {
+	where
+	Port   int    `default:"4566" help:"The endpoint's port; 0 takes any free one."`
+	Empty  bool   `help:"Deploy nothing: a bare AWS."`
+	Memory bool   `help:"Keep no state on disk."`
+	State  string `default:".local" placeholder:"DIR" help:"Where the state is kept."`
+	Time   string `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`
+}
+
+// Run keeps the local AWS up until it is interrupted. Standard output carries
+// one line, "ready URL", for whoever started it; progress goes to standard error.
+func (c *upCommand) Run(ctx context.Context) error {
+	clk, err := parseClock(c.Time)
+	if err != nil {
+		return err
+	}
+	s, err := stack.Start(ctx, stack.Options{Port: c.Port, Account: c.Account, Region: c.Region, Memory: c.Memory, StateDir: c.State, Clock: clk, Log: c.logger()})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if !c.Empty {
+		if err := s.Deploy(ctx, c.deployment(os.Stderr)); err != nil {
+			return err
+		}
+	}
+	forget, err := announce(c.State, s.URL())
+	if err != nil {
+		return err
+	}
+	defer forget()
+	fmt.Println("ready", s.URL())
+	if !c.Empty {
+		fmt.Fprintf(os.Stderr, "The AWS CLI and SDKs reach it after: eval \"$(go run ./local env)\"\nStop it with Ctrl-C; its state stays in %s.\n", c.State)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (o where) deployment(progress *os.File) stack.Deployment {
+	return stack.Deployment{Template: o.Template, Parameters: o.Parameter, Progress: progress}
+}
+
+func parseClock(text string) (clock.Clock, error) {
+	var factor float64
+	switch {
+	case text == "real":
+		return clock.Real(), nil
+	case text == "virtual":
+		return stack.VirtualClock(), nil
+	case strings.HasPrefix(text, "x"):
+		if _, err := fmt.Sscanf(text, "x%g", &factor); err == nil && factor > 0 && factor <= 1e6 {
+			return clock.Scaled(factor), nil
+		}
+	}
+	return nil, fmt.Errorf("--time %s: give real, virtual, or x and a factor such as x60", text)
+}
+
+// endpointFile tells other commands where the running local AWS listens.
+const endpointFile = "endpoint"
+
+func announce(dir, url string) (forget func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, endpointFile)
+	return func() { _ = os.Remove(file) }, os.WriteFile(file, []byte(url+"\n"), 0o600)
+}
+
+type runCommand struct {
+	where
+	Endpoint string `placeholder:"URL" help:"Tell the stories to this AWS endpoint, where the stack is deployed, instead of starting one."`
+	Story    string `placeholder:"NAME" help:"Tell one story only."`
+}
+
+// Run tells the stories.
+func (c *runCommand) Run(ctx context.Context) error {
+	tell := story.Config{Endpoint: c.Endpoint, Region: c.Region, Prefix: c.Parameter["Prefix"], Files: os.DirFS("."), Out: os.Stdout, Color: isTerminal(os.Stdout), Only: c.Story}
+	if c.Endpoint != "" {
+		return story.Tell(ctx, tell)
+	}
+	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clock.Real(), Log: c.logger()})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	d := c.deployment(os.Stderr)
+	d.Parameters = withDefault(d.Parameters, "PaymentDelay", "0s")
+	if err := s.Deploy(ctx, d); err != nil {
+		return err
+	}
+	tell.Endpoint = s.URL()
+	return story.Tell(ctx, tell)
+}
+
+func withDefault(parameters map[string]string, name, value string) map[string]string {
+	all := map[string]string{name: value}
+	for n, v := range parameters {
+		all[n] = v
+	}
+	return all
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
+}
+
+type envCommand struct {
+	State string `default:".local" placeholder:"DIR" help:"The state directory of the running local AWS."`
+}
+
+// Run prints exports. Any key is the account's root; hosts are not prefixed
+// because sync-127.0.0.1 resolves nowhere; instance metadata is not asked.
+func (c *envCommand) Run(context.Context) error {
+	url, err := os.ReadFile(filepath.Join(c.State, endpointFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("no local AWS is running here: start one with `make up`")
+	}
+	if err != nil {
+		return err
+	}
+	for _, line := range []string{
+		"AWS_ENDPOINT_URL=" + strings.TrimSpace(string(url)),
+		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
+		"AWS_DISABLE_HOST_PREFIX_INJECTION=true", "AWS_EC2_METADATA_DISABLED=true",
+	} {
+		fmt.Println("export", line)
+	}
+	return nil
+}
+
+type resetCommand struct {
+	State string `default:".local" placeholder:"DIR" help:"The state directory to forget."`
+}
+
+// Run removes the state, unless somebody is using it.
+func (c *resetCommand) Run(context.Context) error {
+	if _, err := os.Stat(filepath.Join(c.State, endpointFile)); err == nil {
+		return fmt.Errorf("a local AWS is running on %s: stop it first (or remove %s if it was killed)", c.State, filepath.Join(c.State, endpointFile))
+	}
+	return os.RemoveAll(c.State)
+}

@@ -1,0 +1,229 @@
+package stack
+
+// This file defines the composition: every service, and what it gets of the
+// others.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/dynamodb"
+	"github.com/stepworks/stepworks/local/internal/eventbridge"
+	"github.com/stepworks/stepworks/local/internal/iam"
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+	"github.com/stepworks/stepworks/local/internal/lambda"
+	"github.com/stepworks/stepworks/local/internal/lambda/gobuild"
+	"github.com/stepworks/stepworks/local/internal/lambda/sandbox"
+	"github.com/stepworks/stepworks/local/internal/logs"
+	"github.com/stepworks/stepworks/local/internal/secretsmanager"
+	"github.com/stepworks/stepworks/local/internal/sns"
+	"github.com/stepworks/stepworks/local/internal/sqs"
+	"github.com/stepworks/stepworks/local/internal/stepfunctions"
+	"github.com/stepworks/stepworks/local/internal/template"
+)
+
+// services are all of them.
+type services struct {
+	iam       *iam.Service
+	logs      *logs.Service
+	tables    *dynamodb.Service
+	queues    *sqs.Service
+	topics    *sns.Service
+	secrets   *secretsmanager.Service
+	functions *lambda.Service
+	machines  *stepfunctions.Service
+	events    *eventbridge.Service
+
+	programs string // the folder that built functions go to
+}
+
+// compose makes the services and the listener's handler.
+func (s *Stack) compose() error {
+	v := &services{}
+	s.services = v
+	v.iam = iam.New(iam.Config{Account: s.Account, Region: s.Region, Store: s.store, ResourcePolicy: v.resourcePolicy})
+	s.wire = awswire.NewServer(awswire.Config{Account: s.Account, Region: s.Region, Keys: keys{v}, Authorizer: authorizer{v.iam}, Clock: s.Clock, Log: s.Log}, v.iam.API(), v.iam.STS())
+
+	v.logs = logs.New(logs.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Log: s.Log})
+	v.queues = sqs.New(sqs.Config{Account: s.Account, Region: s.Region, URL: s.URL, Store: s.store, Clock: s.Clock})
+	v.topics = sns.New(sns.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal})
+	v.secrets = secretsmanager.New(secretsmanager.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock})
+	var err error
+	if v.tables, err = dynamodb.New(dynamodb.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}); err != nil {
+		return err
+	}
+	if v.functions, err = lambda.New(lambda.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log,
+		Dir: s.folder("functions"), Endpoint: s.URL, Credentials: v.credentials, Logs: functionLogs{v.logs}}); err != nil {
+		return err
+	}
+	if v.events, err = eventbridge.New(eventbridge.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log}); err != nil {
+		return err
+	}
+	if v.machines, err = stepfunctions.New(stepfunctions.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Journal: s.Journal, Log: s.Log,
+		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs}, PublishServiceEvent: s.publishServiceEvent}); err != nil {
+		return err
+	}
+	v.programs = filepath.Join(cacheDir(s.StateDir), "programs")
+	for _, api := range []awswire.Service{v.logs.API(), v.tables.API(), v.queues.API(), v.topics.API(), v.secrets.API(), v.functions.API(), v.events.API(), v.machines.API()} {
+		s.wire.Add(api)
+	}
+	return nil
+}
+
+// folder is where a service keeps files; empty, a temporary one, without state.
+func (s *Stack) folder(name string) string {
+	if s.Memory {
+		return ""
+	}
+	return filepath.Join(s.StateDir, name)
+}
+
+// cacheDir is where built programs stay: Go's linker finds them up to date the
+// next time, whatever becomes of the state.
+func cacheDir(stateDir string) string {
+	if stateDir == "" {
+		return ".local"
+	}
+	return stateDir
+}
+
+// resume lets the services take up what an earlier process left, now that they
+// can reach each other.
+func (v *services) resume() error {
+	v.topics.Resume()
+	return errors.Join(v.functions.Start(), v.machines.Start(), v.events.Start())
+}
+
+// close ends the services in the order in which work flows: who makes work first.
+func (v *services) close(context.Context) {
+	v.events.Close()
+	v.machines.Close()
+	v.topics.Close()
+	v.functions.Close()
+	v.tables.Close()
+	v.logs.Close()
+}
+
+// resourcePolicy asks the owner of a resource for its policy.
+func (v *services) resourcePolicy(arn string) string {
+	switch parts := strings.SplitN(arn, ":", 6); {
+	case len(parts) < 6:
+		return ""
+	case parts[2] == "sqs":
+		return v.queues.Policy(arn)
+	case parts[2] == "sns":
+		return v.topics.Policy(arn)
+	case parts[2] == "lambda":
+		return v.functions.Policy(arn)
+	case parts[2] == "events":
+		policy, _ := v.events.ResourcePolicy(arn)
+		return policy
+	}
+	return ""
+}
+
+// authorizer lets AWS's own services put their events on the default bus, which
+// takes no policy: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event.html
+type authorizer struct{ *iam.Service }
+
+// Authorize implements [awswire.Authorizer].
+func (a authorizer) Authorize(ctx context.Context, id awswire.Identity, access awswire.Access) error {
+	if id.Service != "" && access.Action == "events:PutEvents" && strings.HasSuffix(access.Resource, ":event-bus/default") {
+		return nil
+	}
+	return a.Service.Authorize(ctx, id, access)
+}
+
+// publishServiceEvent puts an event of Step Functions on the default bus. AWS
+// does this by best effort; here it fails only with the store.
+func (s *Stack) publishServiceEvent(ctx context.Context, e stepfunctions.ServiceEvent) {
+	resources := make([]any, len(e.Resources))
+	for i, r := range e.Resources {
+		resources[i] = r
+	}
+	entry := jsonvalue.NewObject(jsonvalue.Member{Name: "Source", Value: e.Source}, jsonvalue.Member{Name: "DetailType", Value: e.DetailType},
+		jsonvalue.Member{Name: "Resources", Value: resources}, jsonvalue.Member{Name: "Detail", Value: jsonvalue.String(e.Detail)})
+	as := awswire.ServicePrincipal(s.Account, "states.amazonaws.com", "")
+	if _, err := s.wire.Call(ctx, as, "events", "PutEvents", jsonvalue.NewObject(jsonvalue.Member{Name: "Entries", Value: []any{entry}})); err != nil {
+		s.Log.Warn("a status change could not be published", "error", err)
+	}
+}
+
+// keys adds to an identity which invocation it belongs to.
+type keys struct{ v *services }
+
+func (k keys) Lookup(accessKeyID string) (string, awswire.Identity, bool) {
+	secret, id, known := k.v.iam.Lookup(accessKeyID)
+	if known && k.v.functions != nil {
+		id.Cause = k.v.functions.Cause(accessKeyID)
+	}
+	return secret, id, known
+}
+
+// credentials gives a function's environment its role's session.
+func (v *services) credentials(_ context.Context, roleARN, session string) (sandbox.Credentials, error) {
+	x, err := v.iam.NewSession(roleARN, session)
+	return sandbox.Credentials{AccessKeyID: x.AccessKeyID, SecretAccessKey: x.SecretAccessKey, SessionToken: x.SessionToken}, err
+}
+
+// functionLogs and machineLogs write into CloudWatch Logs.
+type (
+	functionLogs struct{ logs *logs.Service }
+	machineLogs  struct{ logs *logs.Service }
+)
+
+func (l functionLogs) Write(group, stream string, events []sandbox.LogEvent) {
+	out := make([]logs.Event, len(events))
+	for i, e := range events {
+		out[i] = logs.Event{Time: e.Time, Message: e.Message}
+	}
+	l.logs.Write(group, stream, out)
+}
+
+func (l machineLogs) PutLogs(groupARN, stream string, events []stepfunctions.LogEvent) {
+	out := make([]logs.Event, len(events))
+	for i, e := range events {
+		out[i] = logs.Event{Time: e.Time, Message: e.Message}
+	}
+	l.logs.Write(logs.GroupOf(groupARN), stream, out)
+}
+
+func (l machineLogs) HasGroup(groupARN string) bool { return l.logs.Has(logs.GroupOf(groupARN)) }
+
+// build makes the programs of the functions whose code is a folder and returns
+// their Code properties. A function that does not compile fails the deployment,
+// with the compiler's words.
+func (v *services) build(ctx context.Context, root string, resources []*template.Resource, progress io.Writer) (map[string]*jsonvalue.Object, error) {
+	cfg := gobuild.Config{Root: root, Out: v.programs}
+	ids := map[string]string{} // of the template -> of the resource
+	for _, r := range resources {
+		if r.Local.Property == "Code" {
+			cfg.Functions = append(cfg.Functions, gobuild.Function{LogicalID: r.Local.Source, Method: r.Local.BuildMethod, CodeURI: r.Local.Path})
+			ids[r.Local.Source] = r.LogicalID
+		}
+	}
+	if len(cfg.Functions) == 0 {
+		return nil, nil
+	}
+	if progress != nil {
+		_, _ = fmt.Fprintf(progress, "building %d functions\n", len(cfg.Functions))
+	}
+	result, err := gobuild.Build(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for id, words := range result.Failures {
+		faults = append(faults, fmt.Errorf("%s does not compile:\n%s", id, words))
+	}
+	code := map[string]*jsonvalue.Object{}
+	for id, program := range result.Programs {
+		code[ids[id]] = jsonvalue.NewObject(jsonvalue.Member{Name: "LocalPath", Value: program})
+	}
+	return code, errors.Join(faults...)
+}

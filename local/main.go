@@ -1,0 +1,75 @@
+// Command local is AWS on your machine: one process that deploys template.yaml,
+// runs its state machines and functions, and speaks AWS's wire protocols.
+//
+//	go run ./local up      keep it running, for the AWS CLI, SDKs and `make run ENDPOINT=...`
+//	go run ./local run     start it, deploy, tell the stories, stop; exit 1 if one goes wrong
+//	go run ./local check   say what is wrong with template and machines, file and line
+//	go run ./local env     print the exports that point the CLI and SDKs at it
+//	go run ./local reset   forget its state
+//
+// Exit codes: 0 as asked; 1 something was not as expected or could not be done,
+// the reason is on standard error; 2 the command line was wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line.
+type commands struct {
+	Up    upCommand    `cmd:"" help:"Deploy the template and keep the local AWS running."`
+	Run   runCommand   `cmd:"" help:"Deploy the template, tell the stories, and stop."`
+	Check checkCommand `cmd:"" help:"Say what is wrong with the template and its state machines, with file and line."`
+	Env   envCommand   `cmd:"" help:"Print the exports that point the AWS CLI and SDKs at the running local AWS."`
+	Reset resetCommand `cmd:"" help:"Forget the state under .local."`
+}
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	var cli commands
+	parser, err := kong.New(&cli, kong.Name("local"), kong.Description("AWS on your machine, for event-driven workflows."),
+		kong.UsageOnError(), kong.Exit(func(code int) { panic(exit(code)) }))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		return 2
+	}
+	return parse(parser, args)
+}
+
+// exit is how kong's --help leaves.
+type exit int
+
+func parse(parser *kong.Kong, args []string) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, ok := r.(exit)
+			if !ok {
+				panic(r)
+			}
+			code = int(c)
+		}
+	}()
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "local: %v\ntry: go run ./local --help\n", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		return 1
+	}
+	return 0
+}
