@@ -138,10 +138,12 @@ func (s *Service) Decide(id awswire.Identity, access awswire.Access) (Decision, 
 	return Evaluate(Request{Principal: principalFor(id), Action: access.Action, Resource: access.Resource, Context: s.context(id, access.Context)}, p), nil
 }
 
+const expiredToken = "The security token included in the request is expired"
+
 // Authorize implements [awswire.Authorizer].
 func (s *Service) Authorize(_ context.Context, id awswire.Identity, access awswire.Access) error {
 	if id.Role == "" && id.Service == "" && !principalFor(id).isRoot() {
-		return errors.New("The security token included in the request is expired")
+		return fmt.Errorf("%s", expiredToken)
 	}
 	d, err := s.Decide(id, access)
 	if err != nil {

@@ -73,7 +73,7 @@ func (s *Service) API() awswire.Service {
 			onRole(s, "UpdateRole", s.updateRole),
 			onRole(s, "UpdateAssumeRolePolicy", s.updateAssumeRolePolicy),
 			onRole(s, "DeleteRole", s.deleteRole),
-			onAny(s, "ListRoles", s.listRoles),
+			onAny("ListRoles", s.listRoles),
 			onRole(s, "TagRole", s.tagRole),
 			onRole(s, "UntagRole", s.untagRole),
 			onRole(s, "ListRoleTags", s.listRoleTags),
@@ -86,17 +86,17 @@ func (s *Service) API() awswire.Service {
 			onRole(s, "AttachRolePolicy", s.attachRolePolicy),
 			onRole(s, "DetachRolePolicy", s.detachRolePolicy),
 			onRole(s, "ListAttachedRolePolicies", s.listAttachedRolePolicies),
-			onAny(s, "CreatePolicy", s.createPolicy),
-			onPolicy(s, "GetPolicy", s.getPolicy),
-			onPolicy(s, "DeletePolicy", s.deletePolicy),
-			onAny(s, "ListPolicies", s.listPolicies),
-			onPolicy(s, "ListEntitiesForPolicy", s.listEntitiesForPolicy),
-			onPolicy(s, "CreatePolicyVersion", s.createPolicyVersion),
-			onPolicy(s, "GetPolicyVersion", s.getPolicyVersion),
-			onPolicy(s, "ListPolicyVersions", s.listPolicyVersions),
-			onPolicy(s, "DeletePolicyVersion", s.deletePolicyVersion),
-			onPolicy(s, "SetDefaultPolicyVersion", s.setDefaultPolicyVersion),
-			onAny(s, "SimulatePrincipalPolicy", s.simulatePrincipalPolicy),
+			onAny("CreatePolicy", s.createPolicy),
+			onPolicy("GetPolicy", s.getPolicy),
+			onPolicy("DeletePolicy", s.deletePolicy),
+			onAny("ListPolicies", s.listPolicies),
+			onPolicy("ListEntitiesForPolicy", s.listEntitiesForPolicy),
+			onPolicy("CreatePolicyVersion", s.createPolicyVersion),
+			onPolicy("GetPolicyVersion", s.getPolicyVersion),
+			onPolicy("ListPolicyVersions", s.listPolicyVersions),
+			onPolicy("DeletePolicyVersion", s.deletePolicyVersion),
+			onPolicy("SetDefaultPolicyVersion", s.setDefaultPolicyVersion),
+			onAny("SimulatePrincipalPolicy", s.simulatePrincipalPolicy),
 		},
 	}
 }
@@ -113,13 +113,13 @@ func onRole[In, Out any](s *Service, name string, do func(in *In) (*Out, error))
 // policyInput is an input that names a managed policy by its ARN.
 type policyInput interface{ policyARN() string }
 
-func onPolicy[In, Out any](s *Service, name string, do func(in *In) (*Out, error)) awswire.Operation {
+func onPolicy[In, Out any](name string, do func(in *In) (*Out, error)) awswire.Operation {
 	return awswire.Op(name, func(in *In) []awswire.Access {
 		return []awswire.Access{{Action: "iam:" + name, Resource: any(in).(policyInput).policyARN()}}
 	}, withoutContext(do))
 }
 
-func onAny[In, Out any](s *Service, name string, do func(in *In) (*Out, error)) awswire.Operation {
+func onAny[In, Out any](name string, do func(in *In) (*Out, error)) awswire.Operation {
 	return awswire.Op(name, func(*In) []awswire.Access {
 		return []awswire.Access{{Action: "iam:" + name, Resource: "*"}}
 	}, withoutContext(do))

@@ -40,12 +40,19 @@ func checkShape(n *Node, s *shape, of, path string, f *faults) {
 		}
 	default:
 		if n.Kind != Scalar || n.Value == nil {
-			f.add(n.At, path, "a %s is needed here, not %s", s.kind, n.kindName())
+			f.add(n.At, path, "%s is needed here, not %s", article(s.kind), n.kindName())
 		} else if _, ok := convertScalar(n.Value, s.kind); !ok {
 			shown, _ := n.Text()
-			f.add(n.At, path, "a %s is needed here, not %q", s.kind, shown)
+			f.add(n.At, path, "%s is needed here, not %q", article(s.kind), shown)
 		}
 	}
+}
+
+func article(kind string) string {
+	if kind == "integer" {
+		return "an integer"
+	}
+	return "a " + kind
 }
 
 func checkObject(n *Node, s *shape, of, path string, f *faults) {
@@ -95,7 +102,7 @@ func convert(v jsonvalue.Value, s *shape, n *Node, path string, f *faults) jsonv
 	}
 	c, ok := convertScalar(v, s.kind)
 	if !ok {
-		f.add(n.At, path, "a %s is needed here, not %s", s.kind, describe(v))
+		f.add(n.At, path, "%s is needed here, not %s", article(s.kind), describe(v))
 	}
 	return c
 }

@@ -100,9 +100,9 @@ func decides(name string) bool {
 func (c *conditions) same(n *Node, path string) bool {
 	var texts [2]string
 	for i, item := range n.Argument.Items {
-		v, err := c.scope.eval(item, join(path, itoa(i)))
-		if err != nil {
-			c.faults.add(err.(Problem).Position, err.(Problem).Path, "%s", err.(Problem).Message)
+		v, problem := c.scope.eval(item, join(path, itoa(i)))
+		if problem != nil {
+			c.faults.add(problem.Position, problem.Path, "%s", problem.Message)
 			return false
 		}
 		s, ok := scalarText(v)

@@ -42,14 +42,15 @@ type evaluation struct {
 	problem *Problem
 }
 
-func (s scope) eval(n *Node, path string) (jsonvalue.Value, error) {
+// eval returns what n comes to, or the first problem.
+func (s scope) eval(n *Node, path string) (jsonvalue.Value, *Problem) {
 	e := evaluation{scope: s}
 	v := e.value(n, path)
 	if s.attributes != nil {
 		v = e.dynamic(n, path, v)
 	}
 	if e.problem != nil {
-		return nil, *e.problem
+		return nil, e.problem
 	}
 	if _, gone := v.(nothing); gone {
 		v = nil
@@ -318,6 +319,9 @@ func (e *evaluation) cidr(n *Node, path string) jsonvalue.Value {
 	if err != nil || err2 != nil || count < 1 || count > maxCIDRs || bits < 1 || bits > block.Addr().BitLen()-block.Bits() {
 		return e.fail(n, path, "Fn::Cidr takes [block, count 1 to %d, bits of each subnet], such as ['10.0.0.0/16', 4, 8]", maxCIDRs)
 	}
+	if free := block.Addr().BitLen() - block.Bits() - bits; free < 8 && count > 1<<free {
+		return e.fail(n, path, "Fn::Cidr: %s has no room for %d subnets of %d bits", block, count, bits)
+	}
 	return subnets(block.Masked(), count, bits)
 }
 
@@ -327,9 +331,6 @@ func subnets(block netip.Prefix, count, bits int) []any {
 	addr := block.Addr().AsSlice()
 	for range count {
 		ip, _ := netip.AddrFromSlice(addr)
-		if !block.Contains(ip) {
-			break
-		}
 		out = append(out, netip.PrefixFrom(ip, width-bits).String())
 		for i, carry := len(addr)-1-bits/8, 1<<(bits%8); i >= 0 && carry > 0; i-- {
 			sum := int(addr[i]) + carry

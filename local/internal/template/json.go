@@ -32,7 +32,7 @@ func parseJSON(text []byte, f *faults) *Node {
 		return nil
 	}
 	if !errors.Is(err, errReported) {
-		message := strings.TrimPrefix(err.Error(), "jsontext: ")
+		message, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "jsontext: "), " after offset ")
 		f.add(r.at(r.errorOffset(err)), "", "the JSON is malformed: %s", message)
 	}
 	return nil

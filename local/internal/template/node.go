@@ -133,17 +133,6 @@ func (n *Node) with(name string, value *Node) *Node {
 	return m
 }
 
-// without returns a copy of a Map that lacks these names.
-func (n *Node) without(names ...string) *Node {
-	m := &Node{Kind: Map, At: n.At}
-	for _, e := range n.Entries {
-		if !slices.Contains(names, e.Name) {
-			m.Entries = append(m.Entries, e)
-		}
-	}
-	return m
-}
-
 // isNoValue reports whether n is {Ref: AWS::NoValue}.
 func (n *Node) isNoValue() bool {
 	if n == nil || n.Kind != Call || n.Function != "Ref" {

@@ -4,6 +4,7 @@ package template
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -40,8 +41,8 @@ func parseParameter(e Entry, f *faults) Parameter {
 		f.add(e.At, path, "the type %q is not supported; supported are %s", p.Type, strings.Join(parameterTypes, ", "))
 	}
 	if p.Default != nil {
-		if err := p.check(*p.Default); err != nil {
-			f.add(e.At, join(path, "Default"), "%v", err)
+		if wrong := p.check(*p.Default); wrong != "" {
+			f.add(e.At, join(path, "Default"), "%s", wrong)
 		}
 	}
 	return p
@@ -58,7 +59,7 @@ func (p *Parameter) set(a Entry, path string, f *faults) {
 		return
 	}
 	s, ok := a.Value.Text()
-	if !ok {
+	if ok = ok || !slices.Contains(parameterAttributes, a.Name); !ok {
 		f.add(a.At, path, "%s must be a string, not %s", a.Name, a.Value.kindName())
 		return
 	}
@@ -119,21 +120,23 @@ func (p *Parameter) setBound(a Entry, path string, f *faults) {
 	}
 }
 
-// check tells what is wrong with a value, in AWS's words where it has some.
-func (p *Parameter) check(value string) error {
+// check tells what is wrong with a value, in AWS's words where it has some; ""
+// if nothing is.
+func (p *Parameter) check(value string) string {
 	items := []string{value}
 	if p.isList() {
 		items = splitList(value)
 	}
 	for _, item := range items {
-		if err := p.checkItem(item); err != nil {
-			if p.ConstraintDescription != "" {
-				return fmt.Errorf("Parameter %s failed to satisfy constraint: %s", p.Name, p.ConstraintDescription)
-			}
-			return err
+		wrong := p.checkItem(item)
+		if wrong != "" && p.ConstraintDescription != "" {
+			return fmt.Sprintf("Parameter %s failed to satisfy constraint: %s", p.Name, p.ConstraintDescription)
+		}
+		if wrong != "" {
+			return wrong
 		}
 	}
-	return nil
+	return ""
 }
 
 func (p *Parameter) isList() bool {
@@ -151,27 +154,27 @@ func splitList(value string) []string {
 	return items
 }
 
-func (p *Parameter) checkItem(item string) error {
+func (p *Parameter) checkItem(item string) string {
 	length := int64(utf8.RuneCountInString(item))
 	number, notNumber := strconv.ParseFloat(item, 64)
 	numeric := p.Type == "Number" || p.Type == "List<Number>"
 	switch {
 	case p.AllowedValues != nil && !slices.Contains(p.AllowedValues, item):
-		return fmt.Errorf("Parameter '%s' must be one of AllowedValues: [%s]", p.Name, strings.Join(p.AllowedValues, ", "))
+		return fmt.Sprintf("Parameter '%s' must be one of AllowedValues: [%s]", p.Name, strings.Join(p.AllowedValues, ", "))
 	case numeric && notNumber != nil:
-		return fmt.Errorf("Parameter '%s' must be a number.", p.Name)
+		return fmt.Sprintf("Parameter '%s' must be a number", p.Name)
 	case numeric && p.MinValue != nil && number < *p.MinValue:
-		return fmt.Errorf("Parameter '%s' must be a number not less than %g", p.Name, *p.MinValue)
+		return fmt.Sprintf("Parameter '%s' must be a number not less than %g", p.Name, *p.MinValue)
 	case numeric && p.MaxValue != nil && number > *p.MaxValue:
-		return fmt.Errorf("Parameter '%s' must be a number not greater than %g", p.Name, *p.MaxValue)
+		return fmt.Sprintf("Parameter '%s' must be a number not greater than %g", p.Name, *p.MaxValue)
 	case p.MinLength != nil && length < *p.MinLength:
-		return fmt.Errorf("Parameter '%s' must contain at least %d characters", p.Name, *p.MinLength)
+		return fmt.Sprintf("Parameter '%s' must contain at least %d characters", p.Name, *p.MinLength)
 	case p.MaxLength != nil && length > *p.MaxLength:
-		return fmt.Errorf("Parameter '%s' must contain at most %d characters", p.Name, *p.MaxLength)
+		return fmt.Sprintf("Parameter '%s' must contain at most %d characters", p.Name, *p.MaxLength)
 	case p.AllowedPattern != "" && !regexp.MustCompile("^(?:"+p.AllowedPattern+")$").MatchString(item):
-		return fmt.Errorf("Parameter '%s' must match pattern %s", p.Name, p.AllowedPattern)
+		return fmt.Sprintf("Parameter '%s' must match pattern %s", p.Name, p.AllowedPattern)
 	}
-	return nil
+	return ""
 }
 
 // value is what Ref of the parameter comes to.
@@ -179,11 +182,11 @@ func (p *Parameter) value(given string, env *Environment) (jsonvalue.Value, erro
 	inner, isSSM := strings.CutPrefix(p.Type, "AWS::SSM::Parameter::Value<")
 	if isSSM {
 		if env.Dynamic == nil {
-			return nil, fmt.Errorf("Parameter '%s': nothing here reads SSM parameters", p.Name)
+			return nil, errors.New("nothing here reads SSM parameters")
 		}
 		v, err := env.Dynamic("ssm", given)
 		if err != nil {
-			return nil, fmt.Errorf("Parameter '%s': %w", p.Name, err)
+			return nil, err
 		}
 		given = v
 	}
@@ -211,11 +214,10 @@ func (t *Template) parameterValues(env *Environment, f *faults) map[string]jsonv
 			continue
 		}
 		v, err := p.value(given, env)
-		if checkErr := p.check(given); checkErr != nil {
-			err = checkErr
-		}
 		if err != nil {
-			f.add(p.At, "Parameters."+p.Name, "%v", err)
+			f.add(p.At, "Parameters."+p.Name, "Parameter '%s': %v", p.Name, err)
+		} else if wrong := p.check(given); wrong != "" {
+			f.add(p.At, "Parameters."+p.Name, "%s", wrong)
 		}
 		values[p.Name] = v
 	}

@@ -106,8 +106,9 @@ func (t *Template) mapSection(e Entry, f *faults) {
 			t.Parameters = append(t.Parameters, parseParameter(p, f))
 		}
 	case "Resources":
-		if len(e.Value.Entries) == 0 {
-			f.add(e.At, e.Name, "at least one resource is needed")
+		if n := len(e.Value.Entries); n == 0 || n > maxResources {
+			f.add(e.At, e.Name, "a template has 1 to %d resources, not %d", maxResources, n)
+			return
 		}
 		for _, r := range e.Value.Entries {
 			t.Resources = append(t.Resources, parseResource(r, f))
@@ -197,6 +198,7 @@ func (r *Resource) set(a Entry, f *faults) {
 	var ok bool
 	switch a.Name {
 	case "Type":
+		r.typeAt = a.At
 		if r.Type, ok = a.Value.Text(); !ok {
 			f.add(a.At, path, "Type must be a string, not %s", a.Value.kindName())
 		}

@@ -32,10 +32,16 @@ func (p Problem) Error() string {
 // Problems is every problem of a template, in the order of its lines.
 type Problems []Problem
 
+// maxShown is how many problems an error's text shows; the rest are in the value.
+const maxShown = 100
+
 func (ps Problems) Error() string {
-	lines := make([]string, len(ps))
-	for i, p := range ps {
-		lines[i] = p.Error()
+	var lines []string
+	for _, p := range ps[:min(len(ps), maxShown)] {
+		lines = append(lines, p.Error())
+	}
+	if more := len(ps) - maxShown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -84,7 +90,7 @@ func oneOf(names []string) string {
 
 // meant returns `; did you mean X?` for the name nearest to got, if one is near.
 func meant(got string, names []string) string {
-	best, bestDistance := "", 1+len(got)/3
+	best, bestDistance := "", min(3, 1+len(got)/4)
 	for _, name := range names {
 		if d := distance(strings.ToLower(got), strings.ToLower(name)); d < bestDistance || d == bestDistance && best == "" {
 			best, bestDistance = name, d

@@ -33,14 +33,18 @@ func (s *Stack) expand(f *faults) {
 			x.out = append(x.out, r)
 			continue
 		}
-		t := TypeOf(r.Type)
-		if t == nil {
-			f.add(r.At, r.path+".Type", "the resource type %s is not supported%s", r.Type, meant(r.Type, typeNames()))
-			continue
-		}
+		before := len(f.list)
 		merged := *r
 		merged.Properties = merge(globals[r.Type], r.Properties)
-		checkShape(merged.Properties, t.shape, r.Type, r.path+".Properties", f)
+		if t := TypeOf(r.Type); t == nil {
+			f.add(r.typeAt, r.path+".Type", "the resource type %s is not supported%s", r.Type, meant(r.Type, typeNames()))
+		} else {
+			checkShape(merged.Properties, t.shape, r.Type, r.path+".Properties", f)
+		}
+		if len(f.list) > before {
+			s.broken = append(s.broken, r.LogicalID)
+			continue
+		}
 		x.resource(&merged)
 	}
 	s.Resources = x.out
@@ -87,8 +91,8 @@ func (x *expansion) constant(n *Node, path string) (string, bool) {
 	if n == nil {
 		return "", false
 	}
-	v, err := x.stack.scope.eval(n, path)
-	if err != nil {
+	v, problem := x.stack.scope.eval(n, path)
+	if problem != nil {
 		x.faults.add(n.At, path, "SAM needs to know this before anything is made: a plain value or a parameter, not %s", n.kindName())
 		return "", false
 	}

@@ -42,7 +42,7 @@ func (x *expansion) eventSources(r *Resource, shapes string, handle map[string]f
 			p = &Node{Kind: Map, At: e.At}
 		}
 		before := len(x.faults.list)
-		checkShape(p, table().shapes["@"+shapes+"."+kind], "a "+kind+" event", path+".Properties", x.faults)
+		checkShape(p, table().shapes["@"+shapes+"."+kind], "an event of type "+kind, path+".Properties", x.faults)
 		if len(x.faults.list) > before || p.Kind != Map {
 			continue
 		}

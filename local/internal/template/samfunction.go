@@ -135,7 +135,10 @@ func (w *functionWork) publish(function *Resource) {
 		return
 	}
 	name, ok := w.constant(alias, path)
-	if !ok || !alphanumeric.MatchString(strings.NewReplacer("-", "", "_", "").Replace(name)) {
+	if !ok {
+		return
+	}
+	if !alphanumeric.MatchString(strings.NewReplacer("-", "", "_", "").Replace(name)) {
 		w.faults.add(alias.At, path, "AutoPublishAlias must be a string or a Ref to a parameter: letters, digits, hyphens and underscores")
 		return
 	}
@@ -196,7 +199,7 @@ func (x *expansion) withParameters(n *Node) *Node {
 		}
 		return m
 	case Call:
-		if v, err := x.stack.scope.eval(n, ""); err == nil {
+		if v, problem := x.stack.scope.eval(n, ""); problem == nil {
 			return fromJSON(n.At, v)
 		}
 		return call(n.At, n.Function, x.withParameters(n.Argument))

@@ -25,7 +25,7 @@ func (x *expansion) stateMachine(r *Resource) {
 	p = p.with("Tags", tagList(r.At, "stateMachine:createdBy", w.p.Get("Tags")))
 	made := x.make(r, r.LogicalID, "AWS::StepFunctions::StateMachine", p)
 	w.definition(made)
-	w.publish(made)
+	w.publish()
 	w.events()
 }
 
@@ -102,7 +102,7 @@ func (w *machineWork) inline(made *Resource, definition *Node) {
 }
 
 // publish makes the version and alias of AutoPublishAlias.
-func (w *machineWork) publish(machine *Resource) {
+func (w *machineWork) publish() {
 	alias, preference := w.p.Get("AutoPublishAlias"), w.p.Get("DeploymentPreference")
 	if alias == nil {
 		for _, name := range []string{"DeploymentPreference", "UseAliasAsEventTarget"} {

@@ -27,6 +27,7 @@ type ResourceType struct {
 	Attributes   []string // for Fn::GetAtt
 	NameProperty string   // holds the physical name; "" where there is none to give
 	NameLimit    int      // its length at the most
+	varying      []string // attributes that an update in place may change
 	shape        *shape
 }
 
@@ -93,6 +94,10 @@ func Supported() iter.Seq[*ResourceType] {
 // TypeOf returns what is known of a resource type, nil if it is not supported.
 func TypeOf(name string) *ResourceType { return table().types[name] }
 
+func (t *ResourceType) varies(attribute string) bool {
+	return slices.Contains(t.varying, attribute)
+}
+
 // Properties returns the type's properties in the order of the table.
 func (t *ResourceType) Properties() []*Property { return t.shape.fields }
 
@@ -151,7 +156,13 @@ func (s *schema) define(head schemaLine, body []schemaLine) error {
 		case ":ref":
 			t.Ref = strings.Join(words, " ")
 		case ":attributes":
-			t.Attributes = words
+			for _, word := range words {
+				name, varies := strings.CutSuffix(word, "~")
+				t.Attributes = append(t.Attributes, name)
+				if varies {
+					t.varying = append(t.varying, name)
+				}
+			}
 		case ":name":
 			t.NameProperty = words[0]
 			t.NameLimit, _ = strconv.Atoi(words[1])

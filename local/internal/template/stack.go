@@ -5,6 +5,7 @@ package template
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
@@ -18,8 +19,13 @@ type Stack struct {
 	Resources  []*Resource // those that exist here, each behind everything it needs
 	Outputs    []Output    // those that exist here
 
-	scope scope
+	scope  scope
+	broken []string // serverless resources too faulty to expand: what they make is not missed
 }
+
+// maxResources is CloudFormation's own bound.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+const maxResources = 500
 
 // New makes the stack of t in env. The error, if there is one, is [Problems]:
 // everything that is wrong, at once.
@@ -40,6 +46,10 @@ func New(t *Template, env Environment) (*Stack, error) {
 	s.Resources = s.present(t.Resources, f)
 	if t.HasSAM() {
 		s.expand(f)
+	}
+	if n := len(s.Resources); n > maxResources {
+		f.add(Position{}, "Resources", "Number of resources, %d, is greater than maximum allowed, %d", n, maxResources)
+		return nil, f.err()
 	}
 	s.presentOutputs(f)
 	s.check(f)
@@ -116,10 +126,12 @@ func (s *Stack) presentOutputs(f *faults) {
 func (s *Stack) check(f *faults) {
 	for _, r := range s.Resources {
 		t := TypeOf(r.Type)
-		if t == nil || isServerless(r.Type) {
-			if r.Type != "" && !isServerless(r.Type) {
-				f.add(r.At, r.path+".Type", "the resource type %s is not supported%s", r.Type, meant(r.Type, typeNames()))
-			}
+		switch {
+		case isServerless(r.Type):
+			f.add(r.typeAt, r.path+".Type", "%s needs Transform: %s", r.Type, samTransform)
+			continue
+		case t == nil:
+			f.add(r.typeAt, r.path+".Type", "the resource type %s is not supported%s", r.Type, meant(r.Type, typeNames()))
 			continue
 		}
 		checkShape(r.Properties, t.shape, r.Type, r.path+".Properties", f)
@@ -159,6 +171,7 @@ func (s *Stack) checkReferences(refs []reference, f *faults) []string {
 			if ref.attribute != "" {
 				f.add(ref.at, ref.path, "%s is a parameter and has no attribute %s", ref.id, ref.attribute)
 			}
+		case slices.ContainsFunc(s.broken, func(id string) bool { return strings.HasPrefix(ref.id, id) }):
 		case slices.ContainsFunc(s.Template.Resources, func(r *Resource) bool { return r.LogicalID == ref.id }):
 			f.add(ref.at, ref.path, "the condition of %s does not hold, so it does not exist here", ref.id)
 		default:
@@ -220,9 +233,9 @@ func (s *Stack) Resolve(r *Resource, attributes Attributes) (*jsonvalue.Object, 
 	here := s.scope
 	here.attributes = attributes
 	path := r.path + ".Properties"
-	v, err := here.eval(r.Properties, path)
-	if err != nil {
-		return nil, Problems{err.(Problem)}
+	v, problem := here.eval(r.Properties, path)
+	if problem != nil {
+		return nil, Problems{*problem}
 	}
 	f := &faults{file: s.Template.File}
 	if t := TypeOf(r.Type); t != nil {
@@ -248,9 +261,9 @@ func (s *Stack) ResolveOutput(o Output, attributes Attributes) (ResolvedOutput, 
 			continue
 		}
 		path := "Outputs." + o.Name + "." + part.path
-		v, err := here.eval(part.node, path)
-		if err != nil {
-			return out, Problems{err.(Problem)}
+		v, problem := here.eval(part.node, path)
+		if problem != nil {
+			return out, Problems{*problem}
 		}
 		text, ok := scalarText(v)
 		if !ok {

@@ -52,6 +52,7 @@ type Resource struct {
 	Needs               []string // every resource that must exist first, sorted
 	At                  Position
 
+	typeAt    Position
 	dependsAt Position
 	path      string // where it stands in the template
 }

@@ -24,16 +24,18 @@ func parseYAML(text []byte, f *faults) *Node {
 	var doc yaml.Node
 	if err := yaml.Load(text, &doc); err != nil {
 		at, message := yamlError(err)
-		f.add(at, "", "the YAML is malformed: %s", message)
+		f.add(at, "", "%s", message)
 		return nil
 	}
 	if len(doc.Content) != 1 {
-		f.add(Position{1, 1}, "", "the template is empty; it needs at least a Resources section")
+		f.add(Position{1, 1}, "", emptyTemplate)
 		return nil
 	}
 	r := yamlReader{faults: f}
 	return r.node(doc.Content[0], "", 0)
 }
+
+const emptyTemplate = "the template is empty; it needs at least a Resources section"
 
 // yamlErrorPlace is how the library spells where an error is.
 var yamlErrorPlace = regexp.MustCompile(` at (?:L(\d+)\.C(\d+)|<unknown position>)`)
@@ -47,10 +49,13 @@ func yamlError(err error) (Position, string) {
 		message = strings.Replace(message, m[0], "", 1)
 	}
 	var several *yaml.LoadErrors
-	if errors.As(err, &several) {
+	switch {
+	case errors.As(err, &several) && strings.Contains(message, "no documents"):
+		return Position{1, 1}, emptyTemplate
+	case errors.As(err, &several):
 		message = "it must hold exactly one document"
 	}
-	return at, message
+	return at, "the YAML is malformed: " + message
 }
 
 type yamlReader struct{ faults *faults }
