@@ -138,7 +138,9 @@ func (c *Courier) bury(ctx context.Context, r *Record) error {
 		return nil
 	}
 	as := r.As
-	as.Role = "" // the queue's policy decides, not the target's role
+	if !r.Letter.AsRole {
+		as.Role = "" // the queue's policy decides, not the target's role
+	}
 	params := object(member("QueueUrl", queueURL(r.Letter.Queue)), member("MessageBody", r.Letter.Body), member("MessageAttributes", r.letterAttributes()))
 	if _, err := c.Caller.Call(ctx, as.identity(r.Cause), "sqs", "SendMessage", params); err != nil {
 		return err

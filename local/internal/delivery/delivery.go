@@ -64,7 +64,8 @@ type Call struct {
 }
 
 // Actor is as whom a record is delivered: as Role if there is one, else as the
-// service Principal on behalf of Source. Dead letters are always the service's.
+// service Principal on behalf of Source. Dead letters are the service's
+// unless they say otherwise.
 type Actor struct {
 	Account, Role, Principal, Source string
 }
@@ -94,6 +95,7 @@ var DefaultPolicy = Policy{Attempts: 185, Age: 24 * time.Hour}
 // that say what went wrong.
 type Letter struct {
 	Queue      string `json:",omitzero"` // ARN; "" when there is none
+	AsRole     bool   `json:",omitzero"` // sent as the actor's role, not as the service
 	Body       string
 	Attributes map[string]string
 }
@@ -182,6 +184,8 @@ func (c *Courier) Resume() error {
 		}
 		return nil
 	})
+	release := c.Clock.Hold() // until all timers are set, lest the first one's time comes before
+	defer release()
 	for _, r := range left {
 		c.addAt(r, r.Due)
 	}

@@ -46,7 +46,7 @@ type Config struct {
 type Service struct {
 	Config
 	courier *delivery.Courier
-	ticker  ticker
+	alarms  *delivery.Alarms // of scheduled rules, by name
 	tokens  tokens
 	rates   rates
 
@@ -60,7 +60,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Service{Config: cfg, buses: map[string]*busState{}, ticker: ticker{timers: map[string]*clock.Timer{}},
+	s := &Service{Config: cfg, buses: map[string]*busState{}, alarms: delivery.NewAlarms(cfg.Clock),
 		tokens: tokens{byARN: map[string]token{}}, rates: rates{byARN: map[string]window{}}}
 	s.courier = s.newCourier()
 	return s, s.ensureDefaultBus()
@@ -69,12 +69,14 @@ func New(cfg Config) (*Service, error) {
 // Start takes up the deliveries and schedules that an earlier process left. Call
 // it once, when the services that are targets can be called.
 func (s *Service) Start() error {
+	release := s.Clock.Hold() // until all timers are set, lest the first one's time comes before
+	defer release()
 	return errors.Join(s.courier.Resume(), s.resumeTicks(), s.resumeReplays())
 }
 
 // Close waits for the deliveries under way and starts no more; they stay stored.
 func (s *Service) Close() {
-	s.ticker.close()
+	s.alarms.Close()
 	s.courier.Close()
 }
 

@@ -6,10 +6,8 @@ package eventbridge
 
 import (
 	"context"
-	"sync"
 	"time"
 
-	"github.com/stepworks/stepworks/local/internal/clock"
 	"github.com/stepworks/stepworks/local/internal/delivery"
 	"github.com/stepworks/stepworks/local/internal/journal"
 	"github.com/stepworks/stepworks/local/internal/schedule"
@@ -60,13 +58,6 @@ func putTick(tx *store.Tx, name string, t tick) error {
 	return nil
 }
 
-// ticker has the timers of scheduled rules.
-type ticker struct {
-	mu     sync.Mutex
-	timers map[string]*clock.Timer // by rule
-	closed bool
-}
-
 // arm sets the timer of a rule as its record says.
 func (s *Service) arm(name string) {
 	t, err := view(s.Store, func(r store.Reader) (*tick, error) {
@@ -79,22 +70,11 @@ func (s *Service) arm(name string) {
 		s.Log.Error("a schedule could not be read", "rule", name, "error", err)
 		return
 	}
-	s.ticker.mu.Lock()
-	defer s.ticker.mu.Unlock()
-	s.ticker.timers[name].Stop()
-	delete(s.ticker.timers, name)
-	if t != nil && !s.ticker.closed {
-		s.ticker.timers[name] = s.Clock.AfterFunc(t.Due.Sub(s.Clock.Now()), func() { s.trigger(name, t.Due) })
+	if t == nil {
+		s.alarms.Clear(name)
+		return
 	}
-}
-
-func (t *ticker) close() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-	for _, timer := range t.timers {
-		timer.Stop()
-	}
+	s.alarms.Set(name, t.Due, func() { s.trigger(name, t.Due) })
 }
 
 // trigger makes the event of a rule that is due and stores its deliveries

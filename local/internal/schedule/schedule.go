@@ -150,13 +150,15 @@ func fromSunday(field string) (string, error) {
 	return strings.Join(parts, ","), err
 }
 
-// Next returns when the schedule is due next after a time. A rate is due every
-// so often from its anchor on, the first time one interval behind it. ok is
-// false when it is not due any more.
+// Next returns when the schedule is due next after a time. A rate is due at its
+// anchor and every so often from then on. ok is false when it is not due any more.
 func (s Schedule) Next(after, anchor time.Time) (due time.Time, ok bool) {
 	switch s.Kind {
 	case Rate:
-		n := max(after.Sub(anchor)/s.every, 0) + 1
+		if after.Before(anchor) {
+			return anchor.UTC(), true
+		}
+		n := after.Sub(anchor)/s.every + 1
 		return anchor.Add(n * s.every).UTC(), true
 	case At:
 		due, real := s.inZone(s.at)
