@@ -61,6 +61,9 @@ func (s *Service) machineOperations() []awswire.Operation {
 		awswire.Op("ValidateStateMachineDefinition", func(*validateInput) []awswire.Access {
 			return on("ValidateStateMachineDefinition", "*")
 		}, s.validate),
+		awswire.Op("TestState", func(in *testStateInput) []awswire.Access {
+			return passing(on("TestState", "*"), in.RoleArn)
+		}, s.testState),
 		awswire.Op("PublishStateMachineVersion", func(in *publishInput) []awswire.Access {
 			return on("PublishStateMachineVersion", in.StateMachineArn)
 		}, s.publishVersion),

@@ -61,15 +61,19 @@ func (s *Service) parseDefinition(text, machineType string) (hash string, m *asl
 	if m := s.definitions.get(hash); m != nil {
 		return hash, m, nil
 	}
-	m, err = asl.Parse(text, asl.MachineType(machineType))
-	if faults := (asl.Faults)(nil); errors.As(err, &faults) {
-		return "", nil, errDefinition(faults)
-	}
-	if err != nil {
-		return "", nil, err
+	if m, err = asl.Parse(text, asl.MachineType(machineType)); err != nil {
+		return "", nil, definitionError(err)
 	}
 	s.definitions.put(hash, m)
 	return hash, m, nil
+}
+
+// definitionError tells of a definition's faults.
+func definitionError(err error) error {
+	if faults := (asl.Faults)(nil); errors.As(err, &faults) {
+		return errDefinition(faults)
+	}
+	return err
 }
 
 // saveDefinition keeps a definition's text.

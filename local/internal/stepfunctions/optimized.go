@@ -33,7 +33,7 @@ func init() { // an init, because the table reaches itself through nested execut
 
 // context carries what the call is caused by, and its trace.
 func (c *call) context() context.Context {
-	ctx := journal.WithCause(c.run.s.ctx, c.as.Cause)
+	ctx := journal.WithCause(c.ctx, c.as.Cause)
 	if c.trace != "" {
 		ctx = awswire.WithTrace(ctx, c.trace)
 	}

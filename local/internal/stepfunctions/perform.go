@@ -3,6 +3,8 @@ package stepfunctions
 // This file defines how commands are performed, after their step is durable.
 
 import (
+	"context"
+
 	"github.com/stepworks/stepworks/local/internal/asl"
 	"github.com/stepworks/stepworks/local/internal/asl/interp"
 	"github.com/stepworks/stepworks/local/internal/awswire"
@@ -68,6 +70,7 @@ func (r *run) schedule(c interp.ScheduleTask) {
 // call is a task on its way to a service.
 type call struct {
 	interp.ScheduleTask
+	ctx        context.Context
 	run        *run
 	execution  string // ARN
 	as         awswire.Identity
@@ -83,7 +86,7 @@ func (r *run) newCall(c interp.ScheduleTask) *call {
 	}
 	as := r.s.Role(role, sessionName(r.rec.Name))
 	as.Cause = r.cause
-	return &call{ScheduleTask: c, run: r, execution: r.rec.ARN, as: as, trace: r.rec.Trace, mocked: r.s.Mocks.states(r.rec)[c.State], machineARN: r.rec.MachineARN}
+	return &call{ScheduleTask: c, ctx: r.s.ctx, run: r, execution: r.rec.ARN, as: as, trace: r.rec.Trace, mocked: r.s.Mocks.states(r.rec)[c.State], machineARN: r.rec.MachineARN}
 }
 
 // sessionName is the execution's name as far as a role session may have it: up
