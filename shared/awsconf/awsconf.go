@@ -45,9 +45,9 @@ func Load() (aws.Config, error) {
 	return cfg, nil
 }
 
-// callTimeout bounds one request to AWS, below every function's own timeout, so
-// that a hanging connection is retried and not waited for.
-const callTimeout = 5 * time.Second
+// callTimeout bounds one request to AWS: the SDK's three attempts fit into the
+// ten seconds that a function has, so a hanging connection is tried again.
+const callTimeout = 3 * time.Second
 
 // httpClient connects as aws.DefaultsModeInRegion does: within 1.1 s.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-smart-config-defaults.html

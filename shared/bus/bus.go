@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/pause"
 )
 
 // What PutEvents takes in one call.
@@ -48,8 +49,6 @@ type Event struct {
 type Publisher struct {
 	API API
 	Bus string
-	// Wait passes the time before another attempt; nil waits for real.
-	Wait func(context.Context, time.Duration) error
 }
 
 // Put publishes events in order, as far as EventBridge keeps one.
@@ -127,7 +126,7 @@ func (p Publisher) send(ctx context.Context, entries []types.PutEventsRequestEnt
 		if attempt == attempts-1 {
 			return failure.New(failure.TransientUnavailable, "EventBridge did not take %d events in %d attempts", len(again), attempts)
 		}
-		if err := p.wait(ctx, 50*time.Millisecond<<attempt); err != nil {
+		if err := pause.For(ctx, 50*time.Millisecond<<attempt); err != nil {
 			return err
 		}
 		entries = again
@@ -153,18 +152,4 @@ func refused(entries []types.PutEventsRequestEntry, out *eventbridge.PutEventsOu
 		}
 	}
 	return again, nil
-}
-
-func (p Publisher) wait(ctx context.Context, d time.Duration) error {
-	if p.Wait != nil {
-		return p.Wait(ctx, d)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

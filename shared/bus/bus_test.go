@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -62,7 +63,7 @@ func TestPut(t *testing.T) {
 		refuse func(call, entry int) string
 		calls  []int
 		taken  int
-		waits  int
+		waited time.Duration // milliseconds
 		want   failure.Name
 	}{
 		{"nothing", nil, never, nil, 0, 0, ""},
@@ -73,8 +74,8 @@ func TestPut(t *testing.T) {
 				return "ThrottlingException"
 			}
 			return ""
-		}, []int{10, 2, 2}, 12, 1, ""},
-		{"never taken", numbered(1), func(int, int) string { return "InternalFailure" }, []int{1, 1, 1, 1}, 0, 3, failure.TransientUnavailable},
+		}, []int{10, 2, 2}, 12, 50, ""},
+		{"never taken", numbered(1), func(int, int) string { return "InternalFailure" }, []int{1, 1, 1, 1}, 0, 350, failure.TransientUnavailable},
 		{"refused for good", numbered(2), func(_, entry int) string { return map[int]string{1: "MalformedDetail"}[entry] }, []int{2}, 1, 0, failure.EventRejected},
 		{"too large", []Event{{"s", "d", map[string]string{"x": strings.Repeat("x", maxBytes)}}}, never, nil, 0, 0, failure.EventTooLarge},
 		{"large ones go apart", []Event{
@@ -82,18 +83,19 @@ func TestPut(t *testing.T) {
 		}, never, []int{1, 1}, 2, 0, ""},
 		{"not JSON", []Event{{"s", "d", func() {}}}, never, nil, 0, 0, failure.InternalUnexpected},
 	} {
-		api, waits := &recorder{refuse: c.refuse}, 0
-		p := Publisher{API: api, Bus: "ecommerce-orders", Wait: func(context.Context, time.Duration) error { waits++; return nil }}
-		err := p.Put(t.Context(), c.events...)
-		if c.want == "" {
-			require.NoError(t, err, c.what)
-		} else {
-			require.Error(t, err, c.what)
-			assert.Equal(t, c.want, failure.NameOf(err), c.what)
-		}
-		assert.Equal(t, c.calls, api.calls, c.what)
-		assert.Len(t, api.taken, c.taken, c.what)
-		assert.Equal(t, c.waits, waits, c.what)
+		synctest.Test(t, func(t *testing.T) {
+			api, start := &recorder{refuse: c.refuse}, time.Now()
+			err := Publisher{API: api, Bus: "ecommerce-orders"}.Put(t.Context(), c.events...)
+			if c.want == "" {
+				require.NoError(t, err, c.what)
+			} else {
+				require.Error(t, err, c.what)
+				assert.Equal(t, c.want, failure.NameOf(err), c.what)
+			}
+			assert.Equal(t, c.calls, api.calls, c.what)
+			assert.Len(t, api.taken, c.taken, c.what)
+			assert.Equal(t, c.waited*time.Millisecond, time.Since(start), c.what)
+		})
 	}
 }
 

@@ -46,7 +46,7 @@ func (b Book) RecordPayment(ctx context.Context, id string, e Execution, payment
 		Values: map[string]any{":paid": Paid, ":validated": Validated, ":reserved": Reserved,
 			":payment": paymentID, ":transaction": transactionID, ":me": e.ID, ":now": stamp(b.now(e))},
 	})
-	if refused && !(record.PaidFor() && record.PaymentID == paymentID) {
+	if refused && (!record.PaidFor() || record.PaymentID != paymentID) {
 		err = superseded(record, e, "record a payment")
 	}
 	return record, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stepworks/stepworks/shared/money"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/pause"
 )
 
 // Gateway charges and refunds. Both are idempotent by order: a second Charge for
@@ -70,7 +71,7 @@ func NewSimulator(delay, declinePercent string) (Simulator, error) {
 
 // Charge implements Gateway.
 func (s Simulator) Charge(ctx context.Context, c Charge) (Receipt, error) {
-	if err := s.think(ctx); err != nil {
+	if err := pause.For(ctx, s.Delay); err != nil {
 		return Receipt{}, err
 	}
 	if s.Declines(c.OrderID) {
@@ -84,7 +85,7 @@ func (s Simulator) Charge(ctx context.Context, c Charge) (Receipt, error) {
 }
 
 // Refund implements Gateway.
-func (s Simulator) Refund(ctx context.Context, _ string) error { return s.think(ctx) }
+func (s Simulator) Refund(ctx context.Context, _ string) error { return pause.For(ctx, s.Delay) }
 
 // Declines tells how the simulator decides about an order: FNV-1a (64 bit) of the
 // id, modulo 100, is below DeclinePercent.
@@ -92,18 +93,4 @@ func (s Simulator) Declines(orderID string) bool {
 	h := fnv.New64a()
 	h.Write([]byte(orderID))
 	return int(h.Sum64()%100) < s.DeclinePercent
-}
-
-func (s Simulator) think(ctx context.Context) error {
-	if s.Delay == 0 {
-		return nil
-	}
-	timer := time.NewTimer(s.Delay)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

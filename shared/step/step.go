@@ -12,6 +12,8 @@
 //     Input.Malformed, saying where. Unknown fields are accepted: events grow.
 //   - An error reaches Step Functions under its name in package failure, however
 //     deeply it was wrapped.
+//   - A handler's context ends a moment before the invocation does, so that
+//     running out of time is reported as Transient.Timeout.
 //   - Every log line is JSON with the request id, and a failed invocation logs its
 //     error exactly once.
 //
@@ -29,6 +31,7 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
@@ -65,7 +68,17 @@ func (d door[In, Out]) Invoke(ctx context.Context, payload []byte) ([]byte, erro
 	return answer, nil
 }
 
+// margin is kept from the handler's time, so that running out of it can still be
+// reported by name. Without it the runtime would end the process first, and Step
+// Functions would see only that.
+const margin = 250 * time.Millisecond
+
 func (d door[In, Out]) answer(ctx context.Context, payload []byte) ([]byte, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
 	in, err := decode[In](payload)
 	if err != nil {
 		return nil, err

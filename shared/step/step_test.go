@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
@@ -78,7 +79,9 @@ func TestUnwritableAnswer(t *testing.T) {
 	logTo(t, io.Discard)
 	d := door[input, func()]{func(context.Context, input) (func(), error) { return nil, nil }}
 	_, err := d.Invoke(t.Context(), []byte(`{}`))
-	assert.Equal(t, "Internal.Unexpected", err.(messages.InvokeResponse_Error).Type)
+	var reported messages.InvokeResponse_Error
+	require.ErrorAs(t, err, &reported)
+	assert.Equal(t, "Internal.Unexpected", reported.Type)
 }
 
 func logTo(t *testing.T, w io.Writer) {
@@ -86,6 +89,26 @@ func logTo(t *testing.T, w io.Writer) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(w, nil)))
 	t.Cleanup(func() { slog.SetDefault(before) })
+}
+
+// TestTimeRunsOutEarly: a handler that waits for something is told in time to
+// say so by name, before the runtime ends the process.
+func TestTimeRunsOutEarly(t *testing.T) {
+	logTo(t, io.Discard)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		d := door[input, int]{func(ctx context.Context, _ input) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}}
+		_, err := d.Invoke(ctx, []byte(`{}`))
+		var reported messages.InvokeResponse_Error
+		require.ErrorAs(t, err, &reported)
+		assert.Equal(t, "Transient.Timeout", reported.Type)
+		assert.Equal(t, time.Second-margin, time.Since(start))
+	})
 }
 
 // TestErrorIsLoggedOnce reads what one failed invocation writes.

@@ -82,7 +82,7 @@ func Get(ctx context.Context, api API, table string, key Item, into any) (found 
 func GetAll[T any](ctx context.Context, api API, table string, keys []Item) ([]T, error) {
 	var items []Item
 	for attempt := 0; len(keys) > 0; attempt++ {
-		if err := pause(ctx, attempt); err != nil {
+		if err := backoff(ctx, attempt); err != nil {
 			return nil, err
 		}
 		ask := map[string]types.KeysAndAttributes{table: {Keys: keys, ConsistentRead: aws.Bool(true)}}

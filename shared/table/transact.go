@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/pause"
 )
 
 // MaxWrites is how many writes one transaction takes.
@@ -22,7 +23,7 @@ import (
 const MaxWrites = 100
 
 // attempts is how often a transaction that meets others is tried. With the
-// pauses of [pause] that is about two seconds, well inside a function's timeout;
+// pauses of [backoff] that is about two seconds, well inside a function's timeout;
 // whoever loses all of them is retried by the state machine.
 const attempts = 8
 
@@ -34,7 +35,7 @@ func Transact(ctx context.Context, api API, writes ...Write) error {
 		return err
 	}
 	for attempt := 0; ; attempt++ {
-		if err := pause(ctx, attempt); err != nil {
+		if err := backoff(ctx, attempt); err != nil {
 			return err
 		}
 		_, err := api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
@@ -99,18 +100,11 @@ func contended(cancelled *types.TransactionCanceledException) bool {
 	return false
 }
 
-// pause waits before an attempt: not before the first, then a random part of
+// backoff waits before an attempt: not before the first, then a random part of
 // 40 ms, 80 ms and so on up to 640 ms, so that contenders spread out.
-func pause(ctx context.Context, attempt int) error {
+func backoff(ctx context.Context, attempt int) error {
 	if attempt == 0 {
 		return nil
 	}
-	timer := time.NewTimer(rand.N(20 * time.Millisecond << min(attempt, 5)))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return pause.For(ctx, rand.N(20*time.Millisecond<<min(attempt, 5)))
 }
