@@ -28,13 +28,14 @@ type rolePolicies struct {
 func (s *Service) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.changes++
 	s.roles = map[string]*rolePolicies{}
 }
 
 // policiesOf returns what applies to a role. A role that is gone has nothing.
 func (s *Service) policiesOf(roleARN string) (*rolePolicies, error) {
 	s.mu.Lock()
-	known := s.roles[roleARN]
+	known, changes := s.roles[roleARN], s.changes
 	s.mu.Unlock()
 	if known != nil {
 		return known, nil
@@ -47,10 +48,10 @@ func (s *Service) policiesOf(roleARN string) (*rolePolicies, error) {
 		}
 		return p.compile(r, found)
 	})
-	if err == nil {
-		s.mu.Lock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.changes == changes {
 		s.roles[roleARN] = p
-		s.mu.Unlock()
 	}
 	return p, err
 }

@@ -29,6 +29,18 @@ type Request struct {
 	Context   map[string][]string
 }
 
+// question is a request as statements are asked: what has no case is in lower
+// case.
+type question struct {
+	Request
+	action  string
+	context contextKeys
+}
+
+func (r Request) question() question {
+	return question{r, strings.ToLower(r.Action), newContext(r.Context)}
+}
+
 // Policies are those that apply to a request.
 type Policies struct {
 	Identity []*Policy // of the role
@@ -89,19 +101,19 @@ const (
 // allow of its identity policies within its boundary, or of the resource's
 // policy; a service needs the resource's policy; the root needs nothing.
 func Evaluate(r Request, p Policies) Decision {
-	context := newContext(r.Context)
+	q := r.question()
 	for _, layer := range []struct {
 		policies []*Policy
 		reason   Reason
 	}{{p.Identity, IdentityDeny}, {one(p.Resource), ResourceDeny}, {one(p.Boundary), BoundaryDeny}} {
-		if m, ok := find(layer.policies, true, r, context); ok {
+		if m, ok := find(layer.policies, true, q); ok {
 			return r.decide(false, layer.reason, m)
 		}
 	}
 	if r.Principal.isRoot() {
 		return r.decide(true, RootAllow, match{action: -1, resource: -1})
 	}
-	byResource, resourceAllows := find(one(p.Resource), false, r, context)
+	byResource, resourceAllows := find(one(p.Resource), false, q)
 	if r.Principal.Service != "" {
 		if resourceAllows {
 			return r.decide(true, ResourceAllow, byResource)
@@ -111,12 +123,12 @@ func Evaluate(r Request, p Policies) Decision {
 	if resourceAllows && byResource.names == namesSession {
 		return r.decide(true, ResourceAllow, byResource)
 	}
-	byIdentity, ok := find(p.Identity, false, r, context)
+	byIdentity, ok := find(p.Identity, false, q)
 	if !ok && byResource.names != namesRole {
 		return r.decide(false, NoIdentityAllow, match{action: -1, resource: -1})
 	}
 	if p.Boundary != nil {
-		if _, within := find(one(p.Boundary), false, r, context); !within {
+		if _, within := find(one(p.Boundary), false, q); !within {
 			return r.decide(false, NoBoundaryAllow, match{policy: p.Boundary, action: -1, resource: -1})
 		}
 	}
@@ -139,7 +151,7 @@ func (r Request) decide(allowed bool, reason Reason, m match) Decision {
 
 // find returns the statement of this effect that speaks of the request: of several
 // the one that names the principal most closely, and of those the first.
-func find(policies []*Policy, deny bool, r Request, context contextKeys) (match, bool) {
+func find(policies []*Policy, deny bool, q question) (match, bool) {
 	var found match
 	for _, p := range policies {
 		for i := range p.Statements {
@@ -147,7 +159,7 @@ func find(policies []*Policy, deny bool, r Request, context contextKeys) (match,
 			if s.Deny != deny {
 				continue
 			}
-			m, ok := s.speaksOf(r, context)
+			m, ok := s.speaksOf(q)
 			if !ok {
 				continue
 			}
@@ -159,21 +171,21 @@ func find(policies []*Policy, deny bool, r Request, context contextKeys) (match,
 	return found, found.statement != nil
 }
 
-func (s *Statement) speaksOf(r Request, context contextKeys) (match, bool) {
-	m := match{statement: s, names: s.nameOf(r.Principal)}
+func (s *Statement) speaksOf(q question) (match, bool) {
+	m := match{statement: s, names: s.nameOf(q.Principal)}
 	if m.names == notNamed {
 		return m, false
 	}
-	m.action = slices.IndexFunc(s.Actions, func(p pattern) bool { return glob(p.parts, strings.ToLower(r.Action)) })
+	m.action = slices.IndexFunc(s.Actions, func(p pattern) bool { return glob(p.parts, q.action) })
 	if (m.action >= 0) == s.NotActions {
 		return m, false
 	}
-	m.resource = slices.IndexFunc(s.Resources, func(p pattern) bool { return p.matchResource(r.Resource, context) })
+	m.resource = slices.IndexFunc(s.Resources, func(p pattern) bool { return p.matchResource(q.Resource, q.context) })
 	if !s.anyResource && (m.resource >= 0) == s.NotResources {
 		return m, false
 	}
 	for i := range s.Conditions {
-		if !s.Conditions[i].holds(context) {
+		if !s.Conditions[i].holds(q.context) {
 			return m, false
 		}
 	}

@@ -168,3 +168,32 @@ func TestDecisionNamesTheStatement(t *testing.T) {
 		t.Errorf("got %+v", d)
 	}
 }
+
+// BenchmarkEvaluate is what every call of a function or machine pays, over that of
+// comparing one action and one resource.
+func BenchmarkEvaluate(b *testing.B) {
+	text, err := os.ReadFile("testdata/bench.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := ParsePolicy("bench", text, IdentityPolicy)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := Request{Principal: testRole, Action: "events:PutEvents", Resource: "arn:aws:events:us-east-1:123456789012:event-bus/orders", Context: map[string][]string{"events:source": {"shop"}}}
+	policies := Policies{Identity: one(p)}
+	b.Run("policies", func(b *testing.B) {
+		for b.Loop() {
+			if !Evaluate(r, policies).Allowed {
+				b.Fatal("denied")
+			}
+		}
+	})
+	b.Run("baseline", func(b *testing.B) {
+		for b.Loop() {
+			if !strings.EqualFold(r.Action, "events:PutEvents") || !strings.HasSuffix(r.Resource, "event-bus/orders") {
+				b.Fatal("denied")
+			}
+		}
+	})
+}

@@ -8,8 +8,10 @@ import "strings"
 
 // pattern is a text with wildcards and variables in it.
 type pattern struct {
-	source string
-	parts  []part
+	source     string
+	parts      []part
+	components [][]part // of an ARN; nil where there are variables, which may hold colons
+	variables  bool
 }
 
 // part is a literal stretch, a wildcard or a variable.
@@ -41,12 +43,17 @@ func parsePattern(source string, variables bool) pattern {
 				rest = rest[1:]
 				continue
 			}
-			p.parts = append(p.parts, variable(key))
+			x := variable(key)
+			p.variables = p.variables || x.kind == '$'
+			p.parts = append(p.parts, x)
 			rest = after
 			continue
 		}
 		p.parts = append(p.parts, part{kind: rest[0]})
 		rest = rest[1:]
+	}
+	if !p.variables {
+		p.components = splitARN(p.parts)
 	}
 	return p
 }
@@ -66,6 +73,9 @@ func variable(key string) part {
 // in a value is no wildcard. A variable without a value makes the pattern match
 // nothing.
 func (p pattern) expand(context contextKeys) ([]part, bool) {
+	if !p.variables {
+		return p.parts, true
+	}
 	out := make([]part, 0, len(p.parts))
 	for _, x := range p.parts {
 		if x.kind != '$' {
@@ -83,6 +93,15 @@ func (p pattern) expand(context contextKeys) ([]part, bool) {
 		}
 	}
 	return out, true
+}
+
+// expandARN is expand for an ARN's components.
+func (p pattern) expandARN(context contextKeys) ([][]part, bool) {
+	if !p.variables {
+		return p.components, true
+	}
+	parts, ok := p.expand(context)
+	return splitARN(parts), ok
 }
 
 // match matches the whole of s, a wildcard standing for any characters.
@@ -153,13 +172,10 @@ func splitARN(parts []part) [][]part {
 
 // matchARN matches component by component, as ArnLike and Principal do.
 func (p pattern) matchARN(arn string, context contextKeys) bool {
-	parts, ok := p.expand(context)
-	if !ok {
-		return false
-	}
-	components, texts := splitARN(parts), strings.SplitN(arn, ":", 6)
-	if len(components) != 6 || len(texts) != 6 {
-		return len(components) == 1 && glob(parts, arn)
+	components, ok := p.expandARN(context)
+	texts := strings.SplitN(arn, ":", 6)
+	if !ok || len(components) != 6 || len(texts) != 6 {
+		return ok && len(components) == 1 && glob(components[0], arn)
 	}
 	for i := range components {
 		if !glob(components[i], texts[i]) {
@@ -173,13 +189,13 @@ func (p pattern) matchARN(arn string, context contextKeys) bool {
 // is completed by stars, and a star that ends a component goes on beyond the
 // colon; any other wildcard stays within its component.
 func (p pattern) matchResource(resource string, context contextKeys) bool {
-	parts, ok := p.expand(context)
-	if !ok {
-		return false
+	if p.source == "*" {
+		return true
 	}
-	components, texts := splitARN(parts), strings.SplitN(resource, ":", 6)
-	if len(texts) != 6 || len(parts) == 1 && parts[0].kind == '*' {
-		return glob(parts, resource)
+	components, ok := p.expandARN(context)
+	texts := strings.SplitN(resource, ":", 6)
+	if !ok || len(texts) != 6 {
+		return ok && glob(joinComponents(components), resource)
 	}
 	return matchComponents(components, texts)
 }

@@ -45,10 +45,12 @@ type Service struct {
 	Config
 
 	mu       sync.Mutex
-	roles    map[string]*rolePolicies // by role ARN: what applies to the role, compiled
+	changes  uint64                   // of roles and policies, counted
+	roles    map[string]*rolePolicies // by role ARN: what applies to the role, compiled since the last change
 	attached map[string]*Policy       // resource policies by their text, compiled
 	sessions map[string]*session      // by access key id, those seen
 	uses     map[use]uint64
+	purged   time.Time // when expired sessions were last removed
 }
 
 // New returns the service.

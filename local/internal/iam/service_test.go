@@ -360,3 +360,110 @@ func TestSimulate(t *testing.T) {
 		t.Errorf("decisions %v", got)
 	}
 }
+
+func TestDetailsOfARole(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	w.role("R", lambdaTrust)
+	role := aws.String("R")
+	boundary, err := w.IAM.CreatePolicy(ctx, &awsiam.CreatePolicyInput{PolicyName: aws.String("Boundary"), Path: aws.String("/limits/"), PolicyDocument: aws.String(strings.Replace(getItems, `,"dynamodb:Query"`, "", 1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.IAM.PutRolePermissionsBoundary(ctx, &awsiam.PutRolePermissionsBoundaryInput{RoleName: role, PermissionsBoundary: aws.String("arn:aws:iam::123456789012:policy/None")})
+	wantCode(t, err, "NoSuchEntity", "Scope ARN")
+	steps := []func() error{
+		func() error {
+			_, err := w.IAM.PutRolePermissionsBoundary(ctx, &awsiam.PutRolePermissionsBoundaryInput{RoleName: role, PermissionsBoundary: boundary.Policy.Arn})
+			return err
+		},
+		func() error {
+			_, err := w.IAM.UpdateRole(ctx, &awsiam.UpdateRoleInput{RoleName: role, Description: aws.String("new"), MaxSessionDuration: aws.Int32(7200)})
+			return err
+		},
+		func() error {
+			_, err := w.IAM.UpdateAssumeRolePolicy(ctx, &awsiam.UpdateAssumeRolePolicyInput{RoleName: role, PolicyDocument: aws.String(openTrust)})
+			return err
+		},
+		func() error {
+			_, err := w.IAM.TagRole(ctx, &awsiam.TagRoleInput{RoleName: role, Tags: []iamtypes.Tag{{Key: aws.String("a"), Value: aws.String("1")}, {Key: aws.String("b"), Value: aws.String("2")}}})
+			return err
+		},
+		func() error {
+			_, err := w.IAM.UntagRole(ctx, &awsiam.UntagRoleInput{RoleName: role, TagKeys: []string{"a"}})
+			return err
+		},
+	}
+	for i, step := range steps {
+		if err := step(); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+	got, err := w.IAM.GetRole(ctx, &awsiam.GetRoleInput{RoleName: role})
+	if err != nil || *got.Role.Description != "new" || *got.Role.MaxSessionDuration != 7200 || *got.Role.PermissionsBoundary.PermissionsBoundaryArn != "arn:aws:iam::123456789012:policy/limits/Boundary" ||
+		len(got.Role.Tags) != 1 || !strings.Contains(*got.Role.AssumeRolePolicyDocument, "123456789012") {
+		t.Errorf("role %+v, %v", got.Role, err)
+	}
+	w.allow("R", "Read", getItems)
+	id := w.Identity("arn:aws:iam::123456789012:role/R", "s")
+	query := awswire.Access{Action: "dynamodb:Query", Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"}
+	if err := w.Authorize(ctx, id, query); err == nil || !strings.Contains(err.Error(), "no permissions boundary allows the dynamodb:Query action") {
+		t.Errorf("beyond the boundary: %v", err)
+	}
+	if _, err := w.IAM.DeleteRolePermissionsBoundary(ctx, &awsiam.DeleteRolePermissionsBoundaryInput{RoleName: role}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Authorize(ctx, id, query); err != nil {
+		t.Errorf("without a boundary: %v", err)
+	}
+	tags, err := w.IAM.ListRoleTags(ctx, &awsiam.ListRoleTagsInput{RoleName: role})
+	if err != nil || len(tags.Tags) != 1 || *tags.Tags[0].Key != "b" {
+		t.Errorf("tags %+v, %v", tags, err)
+	}
+	names, err := w.IAM.ListRolePolicies(ctx, &awsiam.ListRolePoliciesInput{RoleName: role})
+	if err != nil || len(names.PolicyNames) != 1 || names.PolicyNames[0] != "Read" {
+		t.Errorf("policies %+v, %v", names, err)
+	}
+}
+
+func TestVersionsOfAPolicy(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	made, err := w.IAM.CreatePolicy(ctx, &awsiam.CreatePolicyInput{PolicyName: aws.String("P"), PolicyDocument: aws.String(getItems)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := made.Policy.Arn
+	for range maxVersions - 1 {
+		if _, err := w.IAM.CreatePolicyVersion(ctx, &awsiam.CreatePolicyVersionInput{PolicyArn: arn, PolicyDocument: aws.String(getItems)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = w.IAM.CreatePolicyVersion(ctx, &awsiam.CreatePolicyVersionInput{PolicyArn: arn, PolicyDocument: aws.String(getItems)})
+	wantCode(t, err, "LimitExceeded", "up to 5 versions")
+	if _, err := w.IAM.SetDefaultPolicyVersion(ctx, &awsiam.SetDefaultPolicyVersionInput{PolicyArn: arn, VersionId: aws.String("v3")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.IAM.DeletePolicyVersion(ctx, &awsiam.DeletePolicyVersionInput{PolicyArn: arn, VersionId: aws.String("v1")}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := w.IAM.ListPolicyVersions(ctx, &awsiam.ListPolicyVersionsInput{PolicyArn: arn})
+	if err != nil || len(list.Versions) != 4 || *list.Versions[0].VersionId != "v5" || !list.Versions[2].IsDefaultVersion {
+		t.Errorf("versions %+v, %v", list, err)
+	}
+	got, err := w.IAM.GetPolicyVersion(ctx, &awsiam.GetPolicyVersionInput{PolicyArn: arn, VersionId: aws.String("v3")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc, _ := url.QueryUnescape(*got.PolicyVersion.Document); doc != getItems {
+		t.Errorf("document %s", doc)
+	}
+	for _, id := range []string{"v1", "v9"} {
+		_, err = w.IAM.GetPolicyVersion(ctx, &awsiam.GetPolicyVersionInput{PolicyArn: arn, VersionId: aws.String(id)})
+		wantCode(t, err, "NoSuchEntity", "version "+id)
+	}
+	_, err = w.IAM.CreatePolicyVersion(ctx, &awsiam.CreatePolicyVersionInput{PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess"), PolicyDocument: aws.String(getItems)})
+	wantCode(t, err, "AccessDenied", "AWS's own")
+	entities, err := w.IAM.ListEntitiesForPolicy(ctx, &awsiam.ListEntitiesForPolicyInput{PolicyArn: arn})
+	if err != nil || len(entities.PolicyRoles) != 0 {
+		t.Errorf("entities %+v, %v", entities, err)
+	}
+}

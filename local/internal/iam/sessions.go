@@ -36,6 +36,10 @@ type session struct {
 // restart, so that what was signed with one (a presigned URL) stays what it was.
 const executionSession = 36 * time.Hour
 
+// sessionKey begins the access key ids of sessions, as on AWS; others are the
+// root's and need not be looked for.
+const sessionKey = "ASIA"
+
 // NewSession makes a session of a role, for a function or state machine. The
 // role's trust policy is not asked: see [Service.Assume].
 func (s *Service) NewSession(roleARN, sessionName string) (Session, error) {
@@ -45,22 +49,36 @@ func (s *Service) NewSession(roleARN, sessionName string) (Session, error) {
 func (s *Service) newSession(roleARN, name string, lasts time.Duration) (Session, error) {
 	now := s.Now()
 	x := &session{Secret: newSecret(30), Token: newSecret(96), Role: roleARN, Name: name, Expires: now.Add(lasts).UTC().Truncate(time.Second)}
-	key := newID("ASIA", 20)
+	key := newID(sessionKey, 20)
 	err := s.Store.Update(func(tx *store.Tx) error {
 		if _, err := loadRole(tx, roleNameOf(roleARN)); err != nil {
 			return err
 		}
-		for old := range tx.Scan(bucketSession, "", "") {
-			if found, ok := load[session](tx, bucketSession, old); !ok || now.After(found.Expires) {
-				tx.Delete(bucketSession, old)
-			}
-		}
+		s.purge(tx, now)
 		return save(tx, bucketSession, key, x)
 	})
 	if err != nil {
 		return Session{}, err
 	}
 	return Session{key, x.Secret, x.Token, x.Expires, s.Identity(roleARN, name)}, nil
+}
+
+// purge removes expired sessions, once an hour.
+func (s *Service) purge(tx *store.Tx, now time.Time) {
+	s.mu.Lock()
+	due := now.Sub(s.purged) > time.Hour
+	if due {
+		s.purged = now
+	}
+	s.mu.Unlock()
+	if !due {
+		return
+	}
+	for key := range tx.Scan(bucketSession, "", "") {
+		if found, ok := load[session](tx, bucketSession, key); !ok || now.After(found.Expires) {
+			tx.Delete(bucketSession, key)
+		}
+	}
 }
 
 func newSecret(length int) string {
@@ -76,6 +94,9 @@ func (s *Service) Identity(roleARN, sessionName string) awswire.Identity {
 
 // LookupSession returns the session that an access key id belongs to.
 func (s *Service) LookupSession(accessKeyID string) (Session, bool) {
+	if !strings.HasPrefix(accessKeyID, sessionKey) {
+		return Session{}, false
+	}
 	s.mu.Lock()
 	x := s.sessions[accessKeyID]
 	s.mu.Unlock()
@@ -146,11 +167,10 @@ func (s *Service) trusts(trust, roleARN string, who awswire.Identity) bool {
 		return false
 	}
 	r := Request{Principal: principalFor(who), Action: "sts:AssumeRole", Resource: roleARN, Context: s.context(who, nil)}
-	context := newContext(r.Context)
-	if _, denied := find(one(p), true, r, context); denied {
+	if _, denied := find(one(p), true, r.question()); denied {
 		return false
 	}
-	m, ok := find(one(p), false, r, context)
+	m, ok := find(one(p), false, r.question())
 	if !ok || m.names > namesAccount || r.Principal.isRoot() {
 		return ok
 	}
