@@ -24,18 +24,18 @@ const maxRow = 16 << 20
 
 // Open yields the rows of a recording, each one JSON object. It skips the test
 // when the recordings are not there.
-func Open(t testing.TB, file string) iter.Seq[json.RawMessage] {
-	t.Helper()
+func Open(tb testing.TB, file string) iter.Seq[json.RawMessage] {
+	tb.Helper()
 	path, found := find(file)
 	if !found {
-		t.Skipf("NOT CHECKED against recorded AWS answers: no folder shared/conformance with %s above the working directory", file)
+		tb.Skipf("NOT CHECKED against recorded AWS answers: no folder shared/conformance with %s above the working directory", file)
 	}
 	return func(yield func(json.RawMessage) bool) {
 		f, err := os.Open(path)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		lines := bufio.NewScanner(f)
 		lines.Buffer(nil, maxRow)
 		for lines.Scan() {
@@ -44,21 +44,21 @@ func Open(t testing.TB, file string) iter.Seq[json.RawMessage] {
 			}
 		}
 		if err := lines.Err(); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
 
 // Rows is Open with each row decoded into a T. A bare Infinity, which the
 // recorder wrote where JSON has no such number, reads as null.
-func Rows[T any](t testing.TB, file string) iter.Seq[T] {
-	t.Helper()
-	rows := Open(t, file)
+func Rows[T any](tb testing.TB, file string) iter.Seq[T] {
+	tb.Helper()
+	rows := Open(tb, file)
 	return func(yield func(T) bool) {
 		for row := range rows {
 			var v T
 			if err := json.Unmarshal(bytes.ReplaceAll(row, []byte(" Infinity"), []byte(" null")), &v); err != nil {
-				t.Fatalf("%s: %v", file, err)
+				tb.Fatalf("%s: %v", file, err)
 			}
 			if !yield(v) {
 				return
@@ -104,18 +104,18 @@ func (y *Tally) Check(id, difference string) {
 const shown = 20
 
 // Demand prints the agreement and fails the test when it is below percent.
-func (y *Tally) Demand(t testing.TB, percent float64) {
-	t.Helper()
+func (y *Tally) Demand(tb testing.TB, percent float64) {
+	tb.Helper()
 	if y.total == 0 {
-		t.Fatalf("%s: no cases", y.Name)
+		tb.Fatalf("%s: no cases", y.Name)
 	}
 	got := 100 * float64(y.agreed) / float64(y.total)
 	summary := fmt.Sprintf("%s: %d of %d agree with the recording (%.1f %%, demanded %.1f %%)", y.Name, y.agreed, y.total, got, percent)
-	t.Log(summary)
+	tb.Log(summary)
 	for _, d := range y.differences[:min(len(y.differences), shown)] {
-		t.Log(d)
+		tb.Log(d)
 	}
 	if got < percent {
-		t.Error(summary)
+		tb.Error(summary)
 	}
 }

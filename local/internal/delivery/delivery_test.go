@@ -61,7 +61,8 @@ func (p *post) begin(records ...*Record) {
 	p.Helper()
 	hold := p.clock.Hold()
 	defer hold()
-	if err := p.store.Update(func(tx *store.Tx) error { p.Courier.Store(tx, records); return nil }); err != nil {
+	c := p.Courier
+	if err := p.store.Update(func(tx *store.Tx) error { c.Store(tx, records); return nil }); err != nil {
 		p.Fatal(err)
 	}
 	p.Begin(records)

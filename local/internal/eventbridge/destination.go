@@ -35,10 +35,10 @@ type createDestinationInput struct {
 }
 
 type destinationOutput struct {
-	ApiDestinationArn            string       `json:"ApiDestinationArn"` //nolint:revive // AWS's name
+	ApiDestinationArn            string       `json:"ApiDestinationArn"`
 	Name                         string       `json:"Name,omitzero"`
 	Description                  string       `json:"Description,omitzero"`
-	ApiDestinationState          string       `json:"ApiDestinationState"` //nolint:revive // AWS's name
+	ApiDestinationState          string       `json:"ApiDestinationState"`
 	ConnectionArn                string       `json:"ConnectionArn,omitzero"`
 	InvocationEndpoint           string       `json:"InvocationEndpoint,omitzero"`
 	HTTPMethod                   string       `json:"HttpMethod,omitzero"`
@@ -181,7 +181,7 @@ type listDestinationsInput struct {
 }
 
 type listDestinationsOutput struct {
-	ApiDestinations []destinationOutput `json:"ApiDestinations"` //nolint:revive // AWS's name
+	ApiDestinations []destinationOutput `json:"ApiDestinations"`
 	NextToken       string              `json:"NextToken,omitzero"`
 }
 

@@ -65,7 +65,7 @@ func dynamic(value string, event *jsonvalue.Object) string {
 }
 
 type invokeDestinationInput struct {
-	ApiDestinationArn string         `json:"ApiDestinationArn" check:"required"` //nolint:revive // AWS's name
+	ApiDestinationArn string         `json:"ApiDestinationArn" check:"required"`
 	Body              string         `json:"Body"`
 	HTTPParameters    HTTPParameters `json:"HttpParameters"`
 }

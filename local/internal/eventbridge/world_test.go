@@ -56,6 +56,7 @@ type recordedCall struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	w := &world{T: t, clock: clock.NewVirtual(start, 0), store: store.Memory()}
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.boot()

@@ -66,7 +66,7 @@ func (p *Pattern) Explain(event []byte) (Explanation, error) {
 // reason returns the first field that does not match, given that not all do.
 func (c conjunction) reason(e *leaves) Reason {
 	for _, f := range c {
-		if !f.matches(e) && !(e.nested && f.acceptsAbsent()) {
+		if !f.matches(e) && (!e.nested || !f.acceptsAbsent()) {
 			return Reason{Path: f.path, Wants: wantsAny(f.tests), Found: describeFound(e.at(f.slot))}
 		}
 	}

@@ -3,7 +3,6 @@ package eventpattern
 // This file defines what numbers, addresses and globs are to AWS's engine.
 
 import (
-	"errors"
 	"math"
 	"net/netip"
 	"strconv"
@@ -11,6 +10,11 @@ import (
 
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
+
+// problem is a fault of an operand, in AWS's words.
+type problem string
+
+func (p problem) Error() string { return string(p) }
 
 // exactDigits is how many significant digits any decimal number can have and
 // still survive the way through a double.
@@ -25,7 +29,7 @@ func comparableNumber(text string) (f float64, ok bool) {
 	if err != nil || math.IsInf(f, 0) {
 		return 0, false
 	}
-	if len(text) <= exactDigits && strings.IndexAny(text, "eE") < 0 {
+	if len(text) <= exactDigits && !strings.ContainsAny(text, "eE") {
 		return f, true
 	}
 	shortest := jsonvalue.Number(strconv.FormatFloat(f, 'g', -1, 64))
@@ -39,11 +43,11 @@ func parseAddress(text string) (netip.Addr, error) {
 	case looksLikeIPv4(text):
 		text = withoutLeadingZeros(text)
 	case strings.IndexByte(text, ':') < 0 || strings.Trim(text, "0123456789abcdefABCDEF:") != "":
-		return netip.Addr{}, errors.New("Nonstandard IP address: " + text) //nolint:staticcheck // AWS's words
+		return netip.Addr{}, problem("Nonstandard IP address: " + text)
 	}
 	address, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Addr{}, errors.New("Invalid IP address: " + text) //nolint:staticcheck // AWS's words
+		return netip.Addr{}, problem("Invalid IP address: " + text)
 	}
 	return address.Unmap(), nil
 }
@@ -74,23 +78,23 @@ func withoutLeadingZeros(text string) string {
 func parseBlock(text string) (netip.Prefix, error) {
 	base, mask, found := strings.Cut(text, "/")
 	if !found || mask == "" || base == "" || strings.Contains(mask, "/") {
-		return netip.Prefix{}, errors.New("Malformed CIDR, one '/' required") //nolint:staticcheck // AWS's words
+		return netip.Prefix{}, problem("Malformed CIDR, one '/' required")
 	}
 	bits, err := strconv.ParseInt(mask, 10, 32)
 	if err != nil {
-		return netip.Prefix{}, errors.New("Malformed CIDR, mask bits must be an integer") //nolint:staticcheck // AWS's words
+		return netip.Prefix{}, problem("Malformed CIDR, mask bits must be an integer")
 	}
 	if bits < 0 {
-		return netip.Prefix{}, errors.New("Malformed CIDR, mask bits must not be negative") //nolint:staticcheck // AWS's words
+		return netip.Prefix{}, problem("Malformed CIDR, mask bits must not be negative")
 	}
 	address, err := parseAddress(base)
 	switch {
 	case err != nil:
 		return netip.Prefix{}, err
 	case address.Is4() && bits > 31:
-		return netip.Prefix{}, errors.New("IPv4 mask bits must be < 32")
+		return netip.Prefix{}, problem("IPv4 mask bits must be < 32")
 	case address.Is6() && bits > 127:
-		return netip.Prefix{}, errors.New("IPv6 mask bits must be < 128")
+		return netip.Prefix{}, problem("IPv6 mask bits must be < 128")
 	}
 	return netip.PrefixFrom(address, int(bits)).Masked(), nil
 }
@@ -109,13 +113,13 @@ func parseGlob(source string) (glob, error) {
 	for i := 0; i < len(source); i++ {
 		switch c := source[i]; {
 		case c == '*' && strings.HasPrefix(source[i+1:], "*"):
-			return g, errors.New("Consecutive wildcard characters at pos " + strconv.Itoa(i+1)) //nolint:staticcheck // AWS's words
+			return g, problem("Consecutive wildcard characters at pos " + strconv.Itoa(i+1))
 		case c == '*':
 			g.parts = append(g.parts, part.String())
 			part.Reset()
 		case c == '\\':
 			if i++; i == len(source) || source[i] != '*' && source[i] != '\\' {
-				return g, errors.New("Invalid escape character at pos " + strconv.Itoa(i)) //nolint:staticcheck // AWS's words
+				return g, problem("Invalid escape character at pos " + strconv.Itoa(i))
 			}
 			part.WriteByte(source[i])
 		default:

@@ -77,13 +77,13 @@ func (s *Service) record(in *scheduleInput, created time.Time) (record, error) {
 	if x.After == "" {
 		x.After = "NONE"
 	}
-	if err := x.check(s); err != nil {
+	if err := x.check(); err != nil {
 		return x, err
 	}
 	return x, x.plan(x.Modified.Add(-time.Nanosecond))
 }
 
-func (x record) check(s *Service) error {
+func (x record) check() error {
 	if _, err := time.LoadLocation(x.Zone); err != nil || x.Zone == "Local" {
 		return invalid("Invalid Schedule Expression Timezone %s.", x.Zone)
 	}
@@ -99,7 +99,7 @@ func (x record) check(s *Service) error {
 	case !x.To.IsZero() && !x.From.Before(x.To):
 		return invalid("The EndDate must be after the StartDate.")
 	}
-	return x.Target.check(s)
+	return x.Target.check()
 }
 
 func (x record) parsed() (schedule.Schedule, error) {

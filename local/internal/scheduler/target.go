@@ -59,7 +59,7 @@ var sdkServices = map[string]string{"sfn": "states", "eventbridge": "events", "c
 var readOnly = []string{"get", "describe", "list", "poll", "receive", "search", "scan", "query", "select", "read", "lookup", "discover", "validate", "batchGet", "batchDescribe", "batchRead", "transact"}
 
 // check refuses a target that cannot be invoked.
-func (t Target) check(s *Service) error {
+func (t Target) check() error {
 	switch {
 	case t.EcsParameters != nil, t.KinesisParameters != nil, t.SageMakerPipelineParameters != nil:
 		return invalid("ECS, Kinesis and SageMaker targets are not supported by the local AWS.")
