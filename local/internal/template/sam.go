@@ -45,7 +45,9 @@ func (s *Stack) expand(f *faults) {
 			s.broken = append(s.broken, r.LogicalID)
 			continue
 		}
+		made := len(x.out)
 		x.resource(&merged)
+		x.propagate(&merged, x.out[made:])
 	}
 	s.Resources = x.out
 }
@@ -58,6 +60,30 @@ func (x *expansion) resource(r *Resource) {
 		x.stateMachine(r)
 	case "AWS::Serverless::SimpleTable":
 		x.simpleTable(r)
+	}
+}
+
+// propagate gives a resource's tags to what was made of it, where it says so.
+func (x *expansion) propagate(r *Resource, made []*Resource) {
+	tags := r.Properties.Get("Tags")
+	if tags == nil || tags.Kind != Map || !x.isTrue(r.Properties.Get("PropagateTags"), r.path+".Properties.PropagateTags") {
+		return
+	}
+	for _, m := range made {
+		if p := TypeOf(m.Type).shape.field("Tags"); p == nil || p.Kind != "@tags" || m.LogicalID == r.LogicalID {
+			continue
+		}
+		have := m.Properties.Get("Tags")
+		if have == nil {
+			have = list(r.At)
+		}
+		all := &Node{Kind: List, At: have.At, Items: slices.Clone(have.Items)}
+		for _, t := range tagList(r.At, "", tags).Items {
+			if !slices.ContainsFunc(have.Items, func(h *Node) bool { return h.Get("Key").equal(t.Get("Key")) }) {
+				all.Items = append(all.Items, t)
+			}
+		}
+		m.Properties = m.Properties.with("Tags", all)
 	}
 }
 

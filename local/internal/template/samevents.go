@@ -11,6 +11,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
 // eventSource is the work on one event of a function or state machine.
@@ -166,7 +168,7 @@ func (e *eventSource) makeQueuePolicy(id, queue string, principal, source *Node)
 
 func inlinePolicy(name, action string, resource *Node) *Node {
 	at := resource.At
-	return object(at, "PolicyName", name, "PolicyDocument", object(at, "Version", "2012-10-17",
+	return object(at, "PolicyName", name, "PolicyDocument", object(at,
 		"Statement", list(at, object(at, "Action", action, "Effect", "Allow", "Resource", resource))))
 }
 
@@ -275,7 +277,7 @@ func (w *functionWork) topic(e *eventSource) {
 		w.make(w.r, queue, "AWS::SQS::Queue", object(at))
 		e.makeQueuePolicy(e.id+"QueuePolicy", queue, text(at, "*"), topic)
 		_, name := w.target(at)
-		w.make(w.r, e.id+"EventSourceMapping", "AWS::Lambda::EventSourceMapping", object(at, "BatchSize", text(at, "10"), "Enabled", true,
+		w.make(w.r, e.id+"EventSourceMapping", "AWS::Lambda::EventSourceMapping", object(at, "BatchSize", scalar(at, jsonvalue.Number("10")), "Enabled", true,
 			"EventSourceArn", getAtt(at, queue, "Arn"), "FunctionName", name))
 		if w.role != nil {
 			w.role.manage(at, "service-role/AWSLambdaSQSQueueExecutionRole")

@@ -129,6 +129,9 @@ func (w *functionWork) publish(function *Resource) {
 	path := w.path + ".AutoPublishAlias"
 	alias := w.p.Get("AutoPublishAlias")
 	if alias == nil {
+		if provisioned := w.p.Get("ProvisionedConcurrencyConfig"); provisioned != nil {
+			w.faults.add(provisioned.At, w.path+".ProvisionedConcurrencyConfig", "ProvisionedConcurrencyConfig requires AutoPublishAlias")
+		}
 		if preference := w.p.Get("DeploymentPreference"); preference != nil && w.deploysGradually(preference) {
 			w.faults.add(preference.At, w.path+".DeploymentPreference", "DeploymentPreference requires AutoPublishAlias")
 		}

@@ -69,7 +69,7 @@ func (w *roleWork) policyTemplate(e Entry, path string) *Node {
 	for _, s := range known.statements {
 		statements.Items = append(statements.Items, s.node(e.At, given))
 	}
-	return object(e.At, "Version", "2012-10-17", "Statement", statements)
+	return object(e.At, "Statement", statements)
 }
 
 func (s samStatement) node(at Position, given *Node) *Node {

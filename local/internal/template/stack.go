@@ -227,6 +227,26 @@ func (s *Stack) Resource(logicalID string) *Resource {
 	return nil
 }
 
+// Capabilities lists what a deployment must acknowledge: that it makes IAM
+// resources, and that it names them.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html (Capabilities)
+func (s *Stack) Capabilities() []string {
+	capability := ""
+	for _, r := range s.Resources {
+		if !strings.HasPrefix(r.Type, "AWS::IAM::") {
+			continue
+		}
+		if name := TypeOf(r.Type).NameProperty; name != "" && r.Properties.Get(name) != nil {
+			return []string{"CAPABILITY_NAMED_IAM"}
+		}
+		capability = "CAPABILITY_IAM"
+	}
+	if capability == "" {
+		return nil
+	}
+	return []string{capability}
+}
+
 // Resolve returns r's properties, given what exists. Every resource in r.Needs
 // must be known to attributes.
 func (s *Stack) Resolve(r *Resource, attributes Attributes) (*jsonvalue.Object, error) {

@@ -111,6 +111,19 @@ func indented(t *testing.T, v jsonvalue.Value) []byte {
 	return append(text, '\n')
 }
 
+func TestCapabilities(t *testing.T) {
+	const role = "Resources: {R: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}"
+	for text, want := range map[string]string{
+		"Resources: {A: {Type: AWS::SNS::Topic}}": "",
+		role + "}}}":              "CAPABILITY_IAM",
+		role + ", RoleName: r}}}": "CAPABILITY_NAMED_IAM",
+	} {
+		if got := strings.Join(stackOf(t, text).Capabilities(), " "); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestExpansion holds what SAM makes of a template against golden files. Their
 // logical ids and properties were compared with the examples of SAM's own
 // specification when they were written.
