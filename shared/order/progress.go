@@ -74,8 +74,11 @@ func (b Book) ConfirmPayment(ctx context.Context, id string, amount json.Number,
 	if err != nil {
 		return false, err
 	}
-	if record.PaymentID == "" || paymentID != "" && paymentID != record.PaymentID {
-		return false, failure.New(failure.PaymentNotFound, "order %s has payment %q, not %q", id, record.PaymentID, paymentID)
+	switch {
+	case record.PaymentID == "":
+		return false, failure.New(failure.PaymentNotFound, "order %s, which is %s, has no payment", id, record.Status)
+	case paymentID != "" && paymentID != record.PaymentID:
+		return false, failure.New(failure.PaymentNotFound, "order %s has payment %s, not %s", id, record.PaymentID, paymentID)
 	}
 	if err := record.CheckAmount(amount); err != nil {
 		return false, err
