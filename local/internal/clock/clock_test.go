@@ -74,6 +74,18 @@ func TestVirtualGraceIsCutShortByAHold(t *testing.T) {
 	}
 }
 
+func TestPollingDoesNotStopVirtualTime(t *testing.T) {
+	const grace = 20 * time.Millisecond
+	c := NewVirtual(start, grace)
+	c.AfterFunc(24*time.Hour, func() {})
+	for began := time.Now(); c.Now() == start; { // polls far more often than once a grace
+		c.Hold()()
+		if time.Since(began) > 100*grace {
+			t.Fatal("the clock stands still while somebody polls")
+		}
+	}
+}
+
 func TestScaledRunsFaster(t *testing.T) {
 	c := Scaled(1e6)
 	fired := make(chan struct{})

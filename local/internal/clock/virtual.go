@@ -18,13 +18,16 @@ type Virtual struct {
 	timers timerHeap
 	seq    uint64
 	held   int
-	epoch  uint64 // grows with every hold: a jump planned before one is void
+	since  time.Time     // on the wall: when it became idle
+	spent  time.Duration // of grace, since the last timer was set or fired
 	idle   chan struct{}
 }
 
 // NewVirtual returns a virtual clock that shows start. It jumps once it has been
-// idle for grace on the wall clock: zero where every actor holds it properly,
-// some milliseconds where clients outside the process take turns with it.
+// idle for grace on the wall clock, interruptions not counted: zero where every
+// actor holds it properly, some milliseconds where clients outside the process
+// take turns with it. A client that only polls does not keep it from jumping;
+// work that sets a timer does, for another grace.
 func NewVirtual(start time.Time, grace time.Duration) *Virtual {
 	return &Virtual{now: start.UTC(), grace: grace}
 }
@@ -51,6 +54,7 @@ func (c *Virtual) AfterFunc(d time.Duration, f func()) *Timer {
 	c.seq++
 	t := &timer{at: c.now.Add(max(d, 0)), seq: c.seq, f: f}
 	heap.Push(&c.timers, t)
+	c.spent, c.since = 0, time.Now()
 	c.settle()
 	return &Timer{stop: func() bool { return c.remove(t) }}
 }
@@ -87,14 +91,18 @@ func (c *Virtual) Quiet(ctx context.Context) error {
 }
 
 func (c *Virtual) hold() {
+	if c.held == 0 && c.grace > 0 {
+		c.spent += time.Since(c.since)
+	}
 	c.held++
-	c.epoch++
 }
 
 func (c *Virtual) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held--
+	if c.held--; c.held == 0 && c.grace > 0 {
+		c.since = time.Now()
+	}
 	c.settle()
 }
 
@@ -116,11 +124,10 @@ func (c *Virtual) settle() {
 	case len(c.timers) > 0 && c.grace == 0:
 		c.jump()
 	case len(c.timers) > 0:
-		epoch := c.epoch
-		time.AfterFunc(c.grace, func() {
+		time.AfterFunc(c.grace-c.spent, func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if c.held == 0 && c.epoch == epoch && len(c.timers) > 0 {
+			if c.held == 0 && len(c.timers) > 0 && c.spent+time.Since(c.since) >= c.grace {
 				c.jump()
 			}
 		})
@@ -134,6 +141,7 @@ func (c *Virtual) settle() {
 // others. c.mu is held.
 func (c *Virtual) jump() {
 	t := heap.Pop(&c.timers).(*timer)
+	c.spent, c.since = 0, time.Now()
 	if t.at.After(c.now) {
 		c.now = t.at
 	}
