@@ -33,6 +33,7 @@ type post struct {
 }
 
 func newPost(t *testing.T) *post {
+	t.Helper()
 	p := &post{T: t, clock: clock.NewVirtual(start, 0), store: store.Memory(), counts: map[string]int{}}
 	t.Cleanup(func() { _ = p.store.Close() })
 	p.boot()
