@@ -74,8 +74,12 @@ func (c *upCommand) Run(ctx context.Context) error {
 }
 
 func (o where) deployment(progress *os.File) stack.Deployment {
-	return stack.Deployment{Template: o.Template, Parameters: o.Parameter, Progress: progress}
+	return stack.Deployment{Template: o.Template, Parameters: o.Parameter, Preferred: laptopDefaults, Progress: progress}
 }
+
+// laptopDefaults are what our template's parameters are on a laptop unless said
+// otherwise: nobody waits for a simulated gateway there.
+var laptopDefaults = map[string]string{"PaymentDelay": "0s"}
 
 func parseClock(text string) (clock.Clock, error) {
 	var factor float64
@@ -120,21 +124,11 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	d := c.deployment(os.Stderr)
-	d.Parameters = withDefault(d.Parameters, "PaymentDelay", "0s")
-	if err := s.Deploy(ctx, d); err != nil {
+	if err := s.Deploy(ctx, c.deployment(os.Stderr)); err != nil {
 		return err
 	}
 	tell.Endpoint = s.URL()
 	return story.Tell(ctx, tell)
-}
-
-func withDefault(parameters map[string]string, name, value string) map[string]string {
-	all := map[string]string{name: value}
-	for n, v := range parameters {
-		all[n] = v
-	}
-	return all
 }
 
 func isTerminal(f *os.File) bool {

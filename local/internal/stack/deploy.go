@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,7 +24,10 @@ const Name = "stepworks"
 type Deployment struct {
 	Template   string // file
 	Parameters map[string]string
-	Progress   io.Writer
+	// Preferred are values for parameters that the template may have; those in
+	// Parameters win.
+	Preferred map[string]string
+	Progress  io.Writer
 }
 
 // Deploy builds the template's functions and brings the stack to what the
@@ -39,7 +43,7 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := template.New(parsed, s.cfn.Environment(Name, d.Parameters))
+	wanted, err := template.New(parsed, s.cfn.Environment(Name, d.parameters(parsed)))
 	if err != nil {
 		return err
 	}
@@ -62,6 +66,18 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 			d.Template, time.Since(built).Seconds(), cloudformation.Summary(events))
 	}
 	return nil
+}
+
+// parameters are those given and, of those preferred, what the template has.
+func (d Deployment) parameters(t *template.Template) map[string]string {
+	all := map[string]string{}
+	for _, p := range t.Parameters {
+		if v, ok := d.Preferred[p.Name]; ok {
+			all[p.Name] = v
+		}
+	}
+	maps.Copy(all, d.Parameters)
+	return all
 }
 
 // localFiles are the files that a template's resources refer to.

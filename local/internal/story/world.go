@@ -47,9 +47,9 @@ type World struct {
 
 // Stock is a row of the Inventory table.
 type Stock struct {
-	Product            string
-	Quantity, Reserved int
-	Price              string
+	Product  string
+	Quantity int
+	Price    string
 }
 
 func newWorld(ctx context.Context, cfg Config) (*World, error) {
@@ -100,7 +100,6 @@ func (w *World) seed(ctx context.Context, stock []Stock) error {
 		_, err := w.tables.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(w.Prefix + "Inventory"), Item: map[string]ddb.AttributeValue{
 			"productId": &ddb.AttributeValueMemberS{Value: s.Product},
 			"quantity":  &ddb.AttributeValueMemberN{Value: strconv.Itoa(s.Quantity)},
-			"reserved":  &ddb.AttributeValueMemberN{Value: "0"},
 			"price":     &ddb.AttributeValueMemberN{Value: s.Price},
 		}})
 		if err != nil {
@@ -118,7 +117,7 @@ func (w *World) stock(ctx context.Context) (map[string]Stock, error) {
 		if err != nil {
 			return nil, err
 		}
-		now[s.Product] = Stock{Product: s.Product, Quantity: number(out.Item["quantity"]), Reserved: number(out.Item["reserved"])}
+		now[s.Product] = Stock{Product: s.Product, Quantity: number(out.Item["quantity"])}
 	}
 	return now, nil
 }
