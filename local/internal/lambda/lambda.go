@@ -71,6 +71,7 @@ type Config struct {
 	Variables   map[string]string // further variables of every function
 	Credentials sandbox.CredentialsFunc
 	Logs        sandbox.LogSink
+	Arrivals    Arrivals     // nil: sources are looked at every 100 ms
 	Metrics     func(Metric) // called for every invocation that ended or was throttled
 	Debug       string       // the function that runs under a debugger
 
@@ -152,6 +153,7 @@ func (s *Service) Close() {
 	defer cancel()
 	s.environments.Close(ctx)
 	s.async.close()
+	s.pollers.ended.Wait()
 	if s.removeDir {
 		_ = os.RemoveAll(s.Dir)
 	}

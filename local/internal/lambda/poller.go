@@ -1,0 +1,305 @@
+package lambda
+
+// This file defines what the pollers of queues and streams have in common: who
+// runs, how they wait, and how an answer names the items that failed.
+//
+// A poller that has work holds the clock; one that waits does not. When something
+// arrives, [Arrivals] says so while the sender still holds the clock, and the
+// bell takes over that hold at once: so virtual time cannot run ahead between
+// the arrival of a message and its processing.
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/journal"
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+	"github.com/stepworks/stepworks/local/internal/lambda/sandbox"
+)
+
+// Arrivals tells when a queue or a stream may have something new.
+type Arrivals interface {
+	// Watch calls changed, with the clock held, soon after a message or record can
+	// be read from the source that could not be read before, be it new or visible
+	// again. It may call too often. stop ends it.
+	Watch(sourceARN string, changed func()) (stop func())
+}
+
+// pollEvery is how often a source is looked at that cannot be watched, on the wall.
+const pollEvery = 100 * time.Millisecond
+
+// pollers are the running pollers, by mapping.
+type pollers struct {
+	service *Service
+
+	mu      sync.Mutex
+	running map[string]*poller
+	closed  bool
+	ended   sync.WaitGroup
+}
+
+// poller serves one mapping until it is stopped.
+type poller struct {
+	*mapping
+	s      *Service
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
+	bell   *bell
+	filter filter
+}
+
+func (p *pollers) resume() error {
+	var all []*mapping
+	err := p.service.eachMapping(func(m *mapping) { all = append(all, m) })
+	for _, m := range all {
+		p.start(m)
+	}
+	return err
+}
+
+// start serves a mapping as it is now, instead of as it was. It must be called
+// with the clock held.
+func (p *pollers) start(m *mapping) {
+	before := p.stop(m.UUID)
+	if m.Disabled {
+		return
+	}
+	patterns, err := m.filters()
+	if err != nil {
+		p.service.Log.Error("an event source mapping has a filter that cannot be read", "mapping", m.UUID, "error", err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	x := &poller{mapping: m, s: p.service, ctx: ctx, cancel: cancel, done: make(chan struct{}), bell: newBell(p.service), filter: patterns}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		cancel()
+		return
+	}
+	if p.running == nil {
+		p.running = map[string]*poller{}
+	}
+	p.running[m.UUID] = x
+	x.bell.ring()
+	p.ended.Go(func() { x.run(before) })
+}
+
+// stop ends a mapping's poller, which finishes the batches under way; done is
+// closed when it has. It is nil if there is none.
+func (p *pollers) stop(id string) (done <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.running[id]
+	delete(p.running, id)
+	if x == nil {
+		return nil
+	}
+	x.cancel()
+	return x.done
+}
+
+// close ends all pollers; what they run goes on.
+func (p *pollers) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, x := range p.running {
+		x.cancel()
+	}
+}
+
+// run serves the mapping when the poller before it has ended.
+func (x *poller) run(before <-chan struct{}) {
+	defer close(x.done)
+	defer x.bell.close()
+	if before != nil {
+		<-before
+	}
+	if !x.queue() {
+		x.pollStream()
+		return
+	}
+	defer x.watch(x.bell)()
+	x.pollQueue()
+}
+
+// watch lets arrivals ring a bell.
+func (x *poller) watch(b *bell) (stop func()) {
+	if x.s.Arrivals == nil {
+		return func() {}
+	}
+	return x.s.Arrivals.Watch(x.Source, b.ring)
+}
+
+// function returns the function that the mapping invokes.
+func (x *poller) function() (*function, error) {
+	return x.s.function(name{x.Function, x.Qualifier})
+}
+
+// identity is who the poller acts as: the function's role.
+func (x *poller) identity(f *function) awswire.Identity {
+	return x.s.roleIdentity(f.record.Latest.Config.Role, x.Function, 0)
+}
+
+// trouble notes that polling failed, once for each cause, and pauses on the wall:
+// nothing that happens in virtual time would help.
+func (x *poller) trouble(err error) {
+	if x.ctx.Err() != nil {
+		return
+	}
+	result := "PROBLEM: " + err.Error()
+	if x.Result != result {
+		x.Result = result
+		x.s.Log.Warn("an event source mapping cannot read its source", "mapping", x.UUID, "source", x.Source, "function", x.Function, "error", err)
+		x.note(result)
+	}
+	select {
+	case <-x.ctx.Done():
+	case <-time.After(time.Second):
+	}
+}
+
+// note stores the result that people see.
+func (x *poller) note(result string) {
+	_ = x.s.changeMapping(x.UUID, errors.New("it was deleted"), func(m *mapping) error {
+		m.Result = result
+		return nil
+	})
+}
+
+// batchResult is how a batch went.
+type batchResult struct {
+	requestID string
+	version   string
+	unhandled bool     // the function failed
+	failed    bool     // it did, or its report of failed items cannot be read
+	items     []string // the items that it reports as failed
+	err       error    // it was not run: throttled, or closing
+}
+
+// deliver runs the function with a batch of records.
+func (x *poller) deliver(f *function, records []jsonvalue.Value) batchResult {
+	event := jsonvalue.Append(nil, jsonvalue.NewObject(member("Records", records)))
+	r := run{function: f, name: name{x.Function, x.Qualifier}, requestID: newID(), payload: event}
+	ctx := x.s.Journal.Record(context.Background(), journal.Entry{Kind: journal.Delivered, Subject: x.Source, Name: lastOf(x.Source),
+		Detail: jsonvalue.NewObject(member("records", jsonvalue.Int(int64(len(records)))))})
+	result, v, err := x.s.run(ctx, r)
+	if err != nil {
+		return batchResult{requestID: r.requestID, err: err}
+	}
+	b := batchResult{requestID: r.requestID, version: v.Config.Version, unhandled: result.Failed(), failed: result.Failed()}
+	if !b.failed && x.reportsItems() {
+		b.items, b.failed = failedItems(result.Payload)
+	}
+	return b
+}
+
+// failedItems reads a partial batch response. One that cannot be read fails the
+// whole batch:
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
+func failedItems(payload []byte) (items []string, whole bool) {
+	v, err := jsonvalue.Parse(payload)
+	if err != nil {
+		return nil, true
+	}
+	o, ok := v.(*jsonvalue.Object)
+	if !ok {
+		return nil, false
+	}
+	list, _ := o.Get("batchItemFailures")
+	failures, ok := list.([]any)
+	if !ok {
+		return nil, list != nil
+	}
+	for _, failure := range failures {
+		item, _ := failure.(*jsonvalue.Object)
+		id := ""
+		if item != nil {
+			id = textOf(item, "itemIdentifier")
+		}
+		if id == "" {
+			return nil, true
+		}
+		items = append(items, id)
+	}
+	return items, false
+}
+
+// closing tells whether a batch was not run because everything ends.
+func (b batchResult) closing() bool { return errors.Is(b.err, sandbox.ErrClosed) }
+
+// bell wakes a poller. Between ring and wait it holds the clock.
+type bell struct {
+	s       *Service
+	rung    chan struct{} // holds one
+	mu      sync.Mutex
+	release func()
+	closed  bool
+}
+
+func newBell(s *Service) *bell { return &bell{s: s, rung: make(chan struct{}, 1)} }
+
+// ring must be called with the clock held.
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.release != nil {
+		return
+	}
+	b.release = b.s.Clock.Hold()
+	b.rung <- struct{}{}
+}
+
+// wait waits for a ring, or for a source that cannot be watched some time, and
+// returns with the clock held; ok is false when ctx ended.
+func (b *bell) wait(ctx context.Context) (release func(), ok bool) {
+	var tick <-chan time.Time
+	if b.s.Arrivals == nil {
+		timer := time.NewTimer(pollEvery)
+		defer timer.Stop()
+		tick = timer.C
+	}
+	select {
+	case <-b.rung:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		release, b.release = b.release, nil
+		return release, true
+	case <-tick:
+		return b.s.Clock.Hold(), true
+	case <-ctx.Done():
+		return nil, false
+	}
+}
+
+func (b *bell) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	if b.release != nil {
+		b.release()
+		b.release = nil
+	}
+}
+
+// pause lets virtual time run for d, and returns with the clock held again; ok is
+// false, and nothing held, when ctx ended.
+func (s *Service) pause(ctx context.Context, d time.Duration, release func()) (again func(), ok bool) {
+	woken := make(chan func(), 1)
+	timer := s.Clock.AfterFunc(d, func() { woken <- s.Clock.Hold() })
+	release()
+	select {
+	case again = <-woken:
+		return again, true
+	case <-ctx.Done():
+		if !timer.Stop() {
+			(<-woken)()
+		}
+		return func() {}, false
+	}
+}
