@@ -135,11 +135,7 @@ func TestAsynchronous(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.create("f", func(in *awslambda.CreateFunctionInput) {
-				if c.deadLetter != "" {
-					in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: &c.deadLetter}
-				}
-			})
+			w.create("f", deadLetters(c.deadLetter))
 			if c.config != nil {
 				c.config.FunctionName = aws.String("f")
 				if _, err := w.sdk.PutFunctionEventInvokeConfig(context.Background(), c.config); err != nil {
@@ -203,9 +199,7 @@ func (w *world) stored(bucket string) int {
 
 func TestAcceptedInvocationsSurvive(t *testing.T) {
 	w := newWorld(t)
-	w.create("f", func(in *awslambda.CreateFunctionInput) {
-		in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: aws.String("arn:aws:sqs:us-east-1:123456789012:q")}
-	})
+	w.create("f", deadLetters("arn:aws:sqs:us-east-1:123456789012:q"))
 	hold := w.clock.Hold() // so that the first process makes no second attempt
 	w.send("f", `{"Do":"error","Text":"kept"}`)
 	file := filepath.Join(t.TempDir(), "there")

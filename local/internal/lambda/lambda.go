@@ -71,7 +71,7 @@ type Config struct {
 	Variables   map[string]string // further variables of every function
 	Credentials sandbox.CredentialsFunc
 	Logs        sandbox.LogSink
-	Arrivals    Arrivals     // nil: sources are looked at every 100 ms
+	Announced   []string     // services for which Arrived is called, "sqs", "dynamodb"; other event sources are looked at every 100 ms
 	Metrics     func(Metric) // called for every invocation that ended or was throttled
 	Debug       string       // the function that runs under a debugger
 

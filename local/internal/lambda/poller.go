@@ -4,31 +4,44 @@ package lambda
 // runs, how they wait, and how an answer names the items that failed.
 //
 // A poller that has work holds the clock; one that waits does not. When something
-// arrives, [Arrivals] says so while the sender still holds the clock, and the
-// bell takes over that hold at once: so virtual time cannot run ahead between
+// arrives, [Service.Arrived] says so while the sender still holds the clock, and
+// the bell takes over that hold at once: so virtual time cannot run ahead between
 // the arrival of a message and its processing.
 
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/clock"
 	"github.com/stepworks/stepworks/local/internal/journal"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 	"github.com/stepworks/stepworks/local/internal/lambda/sandbox"
 )
 
-// Arrivals tells when a queue or a stream may have something new.
-type Arrivals interface {
-	// Watch calls changed, with the clock held, soon after a message or record can
-	// be read from the source that could not be read before, be it new or visible
-	// again. It may call too often. stop ends it.
-	Watch(sourceARN string, changed func()) (stop func())
+// Arrived tells the pollers of a queue or a stream that it may have something
+// new: a message or record, or a message that is visible again. It must be called
+// with the clock held; it may be called too often. Config.Announced says for
+// which services it is called at all.
+func (s *Service) Arrived(sourceARN string) {
+	s.pollers.mu.Lock()
+	defer s.pollers.mu.Unlock()
+	for b := range s.pollers.bells[sourceARN] {
+		b.ring()
+	}
 }
 
-// pollEvery is how often a source is looked at that cannot be watched, on the wall.
+// announced tells whether Arrived is called for a source.
+func (s *Service) announced(sourceARN string) bool {
+	parts := strings.SplitN(sourceARN, ":", 4)
+	return len(parts) == 4 && slices.Contains(s.Announced, parts[2])
+}
+
+// pollEvery is how often a source is looked at that is not announced, on the wall.
 const pollEvery = 100 * time.Millisecond
 
 // pollers are the running pollers, by mapping.
@@ -37,6 +50,7 @@ type pollers struct {
 
 	mu      sync.Mutex
 	running map[string]*poller
+	bells   map[string]map[*bell]bool // by source
 	closed  bool
 	ended   sync.WaitGroup
 }
@@ -74,7 +88,7 @@ func (p *pollers) start(m *mapping) {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	x := &poller{mapping: m, s: p.service, ctx: ctx, cancel: cancel, done: make(chan struct{}), bell: newBell(p.service), filter: patterns}
+	x := &poller{mapping: m, s: p.service, ctx: ctx, cancel: cancel, done: make(chan struct{}), bell: newBell(p.service, m.Source), filter: patterns}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -130,10 +144,21 @@ func (x *poller) run(before <-chan struct{}) {
 
 // watch lets arrivals ring a bell.
 func (x *poller) watch(b *bell) (stop func()) {
-	if x.s.Arrivals == nil {
-		return func() {}
+	p := &x.s.pollers
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bells == nil {
+		p.bells = map[string]map[*bell]bool{}
 	}
-	return x.s.Arrivals.Watch(x.Source, b.ring)
+	if p.bells[x.Source] == nil {
+		p.bells[x.Source] = map[*bell]bool{}
+	}
+	p.bells[x.Source][b] = true
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.bells[x.Source], b)
+	}
 }
 
 // function returns the function that the mapping invokes.
@@ -235,14 +260,17 @@ func (b batchResult) closing() bool { return errors.Is(b.err, sandbox.ErrClosed)
 
 // bell wakes a poller. Between ring and wait it holds the clock.
 type bell struct {
-	s       *Service
+	clock   clock.Clock
+	ticks   bool          // nobody rings it: its source is looked at regularly
 	rung    chan struct{} // holds one
 	mu      sync.Mutex
 	release func()
 	closed  bool
 }
 
-func newBell(s *Service) *bell { return &bell{s: s, rung: make(chan struct{}, 1)} }
+func newBell(s *Service, source string) *bell {
+	return &bell{clock: s.Clock, ticks: !s.announced(source), rung: make(chan struct{}, 1)}
+}
 
 // ring must be called with the clock held.
 func (b *bell) ring() {
@@ -251,15 +279,15 @@ func (b *bell) ring() {
 	if b.closed || b.release != nil {
 		return
 	}
-	b.release = b.s.Clock.Hold()
+	b.release = b.clock.Hold()
 	b.rung <- struct{}{}
 }
 
-// wait waits for a ring, or for a source that cannot be watched some time, and
-// returns with the clock held; ok is false when ctx ended.
+// wait waits for a ring, or some time where nobody rings, and returns with the
+// clock held; ok is false when ctx ended.
 func (b *bell) wait(ctx context.Context) (release func(), ok bool) {
 	var tick <-chan time.Time
-	if b.s.Arrivals == nil {
+	if b.ticks {
 		timer := time.NewTimer(pollEvery)
 		defer timer.Stop()
 		tick = timer.C
@@ -271,7 +299,7 @@ func (b *bell) wait(ctx context.Context) (release func(), ok bool) {
 		release, b.release = b.release, nil
 		return release, true
 	case <-tick:
-		return b.s.Clock.Hold(), true
+		return b.clock.Hold(), true
 	case <-ctx.Done():
 		return nil, false
 	}

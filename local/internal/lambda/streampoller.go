@@ -41,7 +41,7 @@ type entry struct {
 func (x *poller) pollStream() {
 	var readers sync.WaitGroup
 	for _, id := range x.shardIDs() {
-		r := &shardReader{poller: x, shard: id, bell: newBell(x.s)}
+		r := &shardReader{poller: x, shard: id, bell: newBell(x.s, x.Source)}
 		release := x.s.Clock.Hold()
 		readers.Go(func() {
 			defer r.bell.close()

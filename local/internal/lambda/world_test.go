@@ -67,7 +67,8 @@ type world struct {
 	server  *awswire.Server
 	service *Service
 	sdk     *awslambda.Client
-	change  func(*Config) // of the next boot
+	change  func(*Config)            // of the next boot
+	beside  func() []awswire.Service // what else the next boot serves
 
 	mu     sync.Mutex
 	calls  []recordedCall
@@ -103,6 +104,11 @@ func (w *world) boot() {
 	}
 	w.Cleanup(w.service.Close)
 	w.server.Add(w.service.API())
+	if w.beside != nil {
+		for _, api := range w.beside() {
+			w.server.Add(api)
+		}
+	}
 	h := httptest.NewServer(w.server)
 	w.Cleanup(h.Close)
 	w.sdk = awslambda.NewFromConfig(aws.Config{Region: region, BaseEndpoint: aws.String(h.URL), Credentials: credentials.NewStaticCredentialsProvider("any", "thing", ""), RetryMaxAttempts: 1})
@@ -155,16 +161,18 @@ func (w *world) recorded() []recordedCall {
 }
 
 // create makes a function of the test's program.
-func (w *world) create(name string, change ...func(*awslambda.CreateFunctionInput)) {
+func (w *world) create(name string, more ...jsonvalue.Member) {
 	w.Helper()
-	in := &awslambda.CreateFunctionInput{FunctionName: &name, Role: aws.String(role), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
-		Code: &types.FunctionCode{ZipFile: w.zip()}, Timeout: aws.Int32(5)}
-	for _, c := range change {
-		c(in)
-	}
-	if _, err := w.sdk.CreateFunction(context.Background(), in); err != nil {
+	in := jsonvalue.NewObject(append([]jsonvalue.Member{member("FunctionName", name), member("Role", role), member("Runtime", "provided.al2023"), member("Handler", "bootstrap"),
+		member("Timeout", jsonvalue.Int(5)), member("Code", jsonvalue.NewObject(member("LocalPath", program)))}, more...)...)
+	if _, err := w.server.Call(context.Background(), awswire.Root(account), "lambda", "CreateFunction", in); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// deadLetters sends what a function gives up to a queue or topic.
+func deadLetters(arn string) jsonvalue.Member {
+	return member("DeadLetterConfig", jsonvalue.NewObject(member("TargetArn", arn)))
 }
 
 // zip returns the test's program as a deployment package.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,8 +88,89 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, declined{} }
 
+// record is one of a queue or a stream, as far as the tests look.
+type record struct {
+	MessageID string `json:"messageId"`
+	Body      string `json:"body"`
+	DynamoDB  struct {
+		Keys           map[string]map[string]string
+		NewImage       map[string]map[string]string
+		SequenceNumber string
+	} `json:"dynamodb"`
+}
+
+func (r record) text() string {
+	if r.MessageID != "" {
+		return r.Body
+	}
+	return r.DynamoDB.Keys["id"]["S"] + r.DynamoDB.NewImage[os.Getenv("SHOW")]["N"]
+}
+
+func (r record) id() string {
+	if r.MessageID != "" {
+		return r.MessageID
+	}
+	return r.DynamoDB.SequenceNumber
+}
+
+// failed counts how often a text has failed: "x once" fails once.
+var failed = map[string]int{}
+
+func fails(text string) bool {
+	if text != os.Getenv("FAIL") {
+		return false
+	}
+	failed[text]++
+	limit := 1 << 20
+	if strings.HasSuffix(text, "once") {
+		limit = 1
+	} else if strings.HasSuffix(text, "twice") {
+		limit = 2
+	}
+	return failed[text] <= limit
+}
+
+// batch appends the texts of a batch to a file, and fails those that FAIL names.
+func batch(_ context.Context, event json.RawMessage) (any, error) {
+	var in struct{ Records []record }
+	if err := json.Unmarshal(event, &in); err != nil {
+		return nil, err
+	}
+	var texts []string
+	failures := []map[string]string{}
+	for _, r := range in.Records {
+		texts = append(texts, r.text())
+		if fails(r.text()) {
+			id := r.id()
+			if strings.HasPrefix(r.text(), "unknown") {
+				id = "another"
+			}
+			failures = append(failures, map[string]string{"itemIdentifier": id})
+		}
+	}
+	line := strings.Join(texts, " ")
+	if os.Getenv("WHOLE") != "" {
+		line = string(event)
+	}
+	f, err := os.OpenFile(os.Getenv("BATCHES"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintln(f, line); err != nil {
+		return nil, err
+	}
+	if len(failures) > 0 && os.Getenv("PARTIAL") == "" {
+		return nil, errors.New("a record failed")
+	}
+	return map[string]any{"batchItemFailures": failures}, nil
+}
+
 func main() {
 	fmt.Println("starting")
+	if os.Getenv("BATCHES") != "" {
+		lambda.Start(batch)
+	}
 	switch os.Getenv("INIT") {
 	case "exit":
 		os.Exit(3)
