@@ -34,15 +34,17 @@ type exchange struct {
 // rawServer answers raw requests.
 type rawServer struct{ handler http.Handler }
 
-func newRawServer(t testing.TB) *rawServer {
+func newRawServer(t testing.TB) *rawServer { return newRawServerOf(t, "000000000000") }
+
+func newRawServerOf(t testing.TB, account string) *rawServer {
 	st := store.Memory()
 	t.Cleanup(func() { st.Close() })
-	s, err := New(Config{Account: "000000000000", Region: "us-east-1", Store: st, Clock: clock.Real()})
+	s, err := New(Config{Account: account, Region: "us-east-1", Store: st, Clock: clock.Real()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return &rawServer{awswire.NewServer(awswire.Config{Account: "000000000000", Region: "us-east-1", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, s.API(), s.StreamsAPI())}
+	return &rawServer{awswire.NewServer(awswire.Config{Account: account, Region: "us-east-1", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, s.API(), s.StreamsAPI())}
 }
 
 const anySignature = "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00"

@@ -36,7 +36,7 @@ func (s *Service) createTable(_ context.Context, in *createTableInput) (*createT
 	for _, x := range d.GlobalSecondaryIndexes {
 		x.IndexStatus = "CREATING"
 	}
-	d.withoutLater()
+	d.withoutLater(in.WarmThroughput != nil)
 	return &createTableOutput{d}, nil
 }
 
@@ -196,8 +196,13 @@ func (s *Service) encryption(t *table) *sseDescription {
 }
 
 // withoutLater takes away what CreateTable and UpdateTable do not answer, as recorded.
-func (d *tableDescription) withoutLater() {
-	d.WarmThroughput = nil
+// Warm throughput they answer where it was asked for.
+func (d *tableDescription) withoutLater(asked bool) {
+	if asked {
+		d.WarmThroughput.Status = "UPDATING"
+	} else {
+		d.WarmThroughput = nil
+	}
 	if d.BillingModeSummary != nil {
 		d.BillingModeSummary = &billingModeSummary{BillingMode: d.BillingModeSummary.BillingMode}
 	}
@@ -252,7 +257,7 @@ func (s *Service) deleteTable(_ context.Context, in *deleteTableInput) (*createT
 	d := s.describe(t)
 	d.TableStatus = "DELETING"
 	d.AttributeDefinitions, d.KeySchema, d.GlobalSecondaryIndexes, d.LocalSecondaryIndexes = nil, nil, nil, nil
-	d.withoutLater()
+	d.withoutLater(false)
 	return &createTableOutput{d}, s.sweep()
 }
 

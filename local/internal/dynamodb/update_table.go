@@ -33,7 +33,11 @@ func (s *Service) updateTable(_ context.Context, in *updateTableInput) (*createT
 	}
 	d := s.describe(t)
 	d.TableStatus = "UPDATING"
-	d.withoutLater()
+	d.withoutLater(in.WarmThroughput != nil)
+	if was := s.encryption(old); was != nil && in.SSESpecification != nil {
+		was.Status = "UPDATING"
+		d.SSEDescription = was
+	}
 	return &createTableOutput{d}, nil
 }
 
