@@ -23,7 +23,8 @@ func Compile(pattern []byte) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPattern(c.alternatives), nil
+	p := newPattern(c.alternatives)
+	return p, p.checkComplexity()
 }
 
 type compiler struct {

@@ -27,7 +27,7 @@ func TestHostileInputs(t *testing.T) {
 		"one long array of objects":   {`{"a":{"x":` + ranged + `,"y":` + ranged + `,"z":["no"]}}`, `{"a":` + elements(2000, "x", "y", "z") + `}`},
 		"independent arrays":          {`{"a":{"x":` + ranged + `},"b":{"x":` + ranged + `},"c":{"x":` + ranged + `},"d":["no"]}`, `{"a":` + elements(2000, "x") + `,"b":` + elements(2000, "x") + `,"c":` + elements(2000, "x") + `}`},
 		"one long array of values":    {`{"a":["no"]}`, `{"a":[` + strings.Repeat("1,", 200000) + `1]}`},
-		"wildcard of repeated pieces": {`{"a":[{"wildcard":"` + strings.Repeat("*aaab", 50) + `"}]}`, `{"a":"` + strings.Repeat("a", 100000) + `"}`},
+		"wildcard of repeated pieces": {`{"a":[{"wildcard":"` + strings.Repeat("*aaab", 7) + `"}]}`, `{"a":"` + strings.Repeat("a", 100000) + `"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := Compile([]byte(c.pattern))
