@@ -16,7 +16,7 @@ import (
 // checkShape reports what of n does not fit. A call fits any shape: what it comes
 // to is checked by [convert] when it is known.
 func checkShape(n *Node, s *shape, of, path string, f *faults) {
-	if n.Kind == Call || s.kind == "json" {
+	if n.Kind == Call || n.refused || s.kind == "json" {
 		return
 	}
 	switch s.kind {

@@ -34,10 +34,7 @@ func TestFaults(t *testing.T) {
 
 func problemsOf(t *testing.T, text string) []string {
 	t.Helper()
-	parsed, err := Parse("t", []byte(text))
-	if err == nil {
-		_, err = New(parsed, testEnvironment)
-	}
+	_, err := Load("t", []byte(text), testEnvironment)
 	var problems Problems
 	if !errors.As(err, &problems) {
 		t.Fatalf("got %v, want problems", err)

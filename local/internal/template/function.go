@@ -235,8 +235,9 @@ func references(n *Node, path string) []reference {
 			name, _ := n.Argument.Text()
 			found = append(found, reference{id: name, at: n.At, path: path})
 		case "Fn::GetAtt":
-			id, attribute, _ := n.attribute()
-			found = append(found, reference{id: id, attribute: attribute, at: n.At, path: path})
+			if id, attribute, ok := n.attribute(); ok {
+				found = append(found, reference{id: id, attribute: attribute, at: n.At, path: path})
+			}
 		case "Fn::Sub":
 			found = append(found, subReferences(n, path)...)
 		}

@@ -31,6 +31,8 @@ type Node struct {
 	Entries  []Entry
 	Function string // "Ref", "Condition", or "Fn::" and a name
 	Argument *Node
+
+	refused bool // it stands for something that was refused, and is not looked at again
 }
 
 // Entry is one name and value of a Map.
@@ -44,6 +46,9 @@ type Entry struct {
 func text(at Position, s string) *Node { return &Node{At: at, Value: s} }
 
 func scalar(at Position, v jsonvalue.Value) *Node { return &Node{At: at, Value: v} }
+
+// refusal stands for what was refused.
+func refusal(at Position) *Node { return &Node{At: at, refused: true} }
 
 func list(at Position, items ...*Node) *Node { return &Node{Kind: List, At: at, Items: items} }
 

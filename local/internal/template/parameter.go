@@ -222,7 +222,7 @@ func (t *Template) parameterValues(env *Environment, f *faults) map[string]jsonv
 		values[p.Name] = v
 	}
 	if len(missing) > 0 {
-		f.add(Position{}, "Parameters", "Parameters: [%s] must have values", strings.Join(missing, ", "))
+		f.add(Position{}, "", "Parameters: [%s] must have values", strings.Join(missing, ", "))
 	}
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(env.Parameters)) {
@@ -231,7 +231,7 @@ func (t *Template) parameterValues(env *Environment, f *faults) map[string]jsonv
 		}
 	}
 	if len(unknown) > 0 {
-		f.add(Position{}, "Parameters", "Parameters: [%s] do not exist in the template", strings.Join(unknown, ", "))
+		f.add(Position{}, "", "Parameters: [%s] do not exist in the template", strings.Join(unknown, ", "))
 	}
 	return values
 }

@@ -18,16 +18,36 @@ var alphanumeric = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 // Parse reads a template. The error, if there is one, is [Problems].
 func Parse(file string, text []byte) (*Template, error) {
 	f := &faults{file: file}
-	root := parseText(text, f)
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	t := &Template{File: file}
-	t.read(root, f)
+	t := parse(file, text, f)
 	if err := f.err(); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// Load is [Parse] and [New] at once: its error holds the problems of both.
+func Load(file string, text []byte, env Environment) (*Stack, error) {
+	f := &faults{file: file}
+	t := parse(file, text, f)
+	if t == nil {
+		return nil, f.err()
+	}
+	s := newStack(t, env, f)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// parse returns what could be read, nil if that is nothing.
+func parse(file string, text []byte, f *faults) *Template {
+	root := parseText(text, f)
+	if root == nil {
+		return nil
+	}
+	t := &Template{File: file}
+	t.read(root, f)
+	return t
 }
 
 func parseText(text []byte, f *faults) *Node {
@@ -179,6 +199,9 @@ func parseResource(e Entry, f *faults) *Resource {
 	if !alphanumeric.MatchString(e.Name) {
 		f.add(e.At, r.path, "a logical id must be letters and digits, not %q", e.Name)
 	}
+	if e.Value.refused {
+		return r
+	}
 	if e.Value.Kind != Map {
 		f.add(e.At, r.path, "a resource is a map with a Type, not %s", e.Value.kindName())
 		return r
@@ -195,6 +218,9 @@ func parseResource(e Entry, f *faults) *Resource {
 // set takes over one attribute.
 func (r *Resource) set(a Entry, f *faults) {
 	path := join(r.path, a.Name)
+	if a.Value.refused {
+		return
+	}
 	var ok bool
 	switch a.Name {
 	case "Type":

@@ -39,7 +39,9 @@ type Step struct {
 	LogicalID, Type string
 	Changes         []Change
 	Old             bool // Delete: of the resource that a replacement left behind
-	Keep            bool // Delete: a policy keeps the resource; it only leaves the stack
+	// Keep says that a policy keeps the resource: a Delete only takes it out of the
+	// stack, and so does undoing a Create.
+	Keep bool
 }
 
 // Change is one property, or one policy, that differs.
@@ -99,11 +101,13 @@ func keeps(policy string) bool { return policy == "Retain" || policy == "RetainE
 
 // step decides what happens to one resource; ok is false if nothing does.
 func (p *planning) step(r *Resource, adapt Adapt) (Step, bool) {
-	step := Step{Action: Create, LogicalID: r.LogicalID, Type: r.Type}
+	// RetainExceptOnCreate means: but not when its own creation is undone.
+	step := Step{Action: Create, LogicalID: r.LogicalID, Type: r.Type, Keep: r.DeletionPolicy == "Retain"}
 	old, exists := p.have[r.LogicalID]
 	if !exists {
 		return step, true
 	}
+	step.Keep = false
 	if old.Type != r.Type {
 		p.faults.add(r.typeAt, r.path+".Type", "Update of resource type is not permitted: %s is a %s; give the %s another logical id", r.LogicalID, old.Type, r.Type)
 		return step, false
@@ -240,7 +244,7 @@ func Undo(done []Step) []Step {
 	for _, step := range slices.Backward(done) {
 		switch step.Action {
 		case Create, Replace:
-			out = append(out, Step{Action: Delete, LogicalID: step.LogicalID, Type: step.Type})
+			out = append(out, Step{Action: Delete, LogicalID: step.LogicalID, Type: step.Type, Keep: step.Keep})
 		case Update:
 			out = append(out, Step{Action: Update, LogicalID: step.LogicalID, Type: step.Type, Changes: step.Changes})
 		}
@@ -260,7 +264,7 @@ func (s Step) String() string {
 	}
 	text := fmt.Sprintf("%s %s (%s)", strings.ToLower(string(s.Action)), s.LogicalID, s.Type)
 	switch {
-	case s.Keep:
+	case s.Keep && s.Action == Delete:
 		text = fmt.Sprintf("keep %s (%s)", s.LogicalID, s.Type)
 	case s.Old:
 		text = fmt.Sprintf("delete the old %s (%s)", s.LogicalID, s.Type)

@@ -65,6 +65,11 @@ func (f *faults) add(at Position, path, format string, args ...any) {
 	f.list = append(f.list, p)
 }
 
+// within tells whether anything at or below path is at fault.
+func (f *faults) within(path string) bool {
+	return slices.ContainsFunc(f.list, func(p Problem) bool { return p.Path == path || strings.HasPrefix(p.Path, path+".") })
+}
+
 // err returns the problems in the order of their lines, or nil.
 func (f *faults) err() error {
 	if len(f.list) == 0 {

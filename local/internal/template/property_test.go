@@ -70,8 +70,8 @@ Resources: {T: {Type: AWS::SNS::Topic}}
 `
 	for _, c := range []struct{ given, want string }{
 		{"Stage=dev", ""},
-		{"", "t: Parameters: Parameters: [Stage] must have values"},
-		{"Stage=dev,Other=1,More=2", "t: Parameters: Parameters: [More, Other] do not exist in the template"},
+		{"", "t: Parameters: [Stage] must have values"},
+		{"Stage=dev,Other=1,More=2", "t: Parameters: [More, Other] do not exist in the template"},
 		{"Stage=test", "t:3:3: Parameters.Stage: Parameter 'Stage' must be one of AllowedValues: [dev, prod]"},
 		{"Stage=dev,Size=0", "t:4:3: Parameters.Size: Parameter 'Size' must be a number not less than 1"},
 		{"Stage=dev,Size=11", "t:4:3: Parameters.Size: Parameter 'Size' must be a number not greater than 10"},
@@ -176,12 +176,7 @@ func FuzzNew(f *testing.F) {
 	f.Add("Resources: !Ref a")
 	f.Add("Resources: {A: {Type: AWS::SQS::Queue, Properties: !Sub x}}")
 	f.Fuzz(func(t *testing.T, text string) {
-		parsed, err := Parse("fuzz", []byte(text))
-		if err != nil {
-			checkProblems(t, err)
-			return
-		}
-		stack, err := New(parsed, testEnvironment)
+		stack, err := Load("fuzz", []byte(text), testEnvironment)
 		if err != nil {
 			checkProblems(t, err)
 			return

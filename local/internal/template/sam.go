@@ -34,6 +34,7 @@ func (s *Stack) expand(f *faults) {
 			continue
 		}
 		before := len(f.list)
+		faulty := f.within(r.path)
 		merged := *r
 		merged.Properties = merge(globals[r.Type], r.Properties)
 		if t := TypeOf(r.Type); t == nil {
@@ -41,7 +42,7 @@ func (s *Stack) expand(f *faults) {
 		} else {
 			checkShape(merged.Properties, t.shape, r.Type, r.path+".Properties", f)
 		}
-		if len(f.list) > before {
+		if faulty || len(f.list) > before {
 			s.broken = append(s.broken, r.LogicalID)
 			continue
 		}

@@ -35,32 +35,50 @@ const maxResources = 500
 // resource is not made.
 func New(t *Template, env Environment) (*Stack, error) {
 	f := &faults{file: t.File}
-	s := &Stack{Template: t, Parameters: t.parameterValues(&env, f)}
-	s.scope = scope{file: t.File, env: &env, parameters: s.Parameters, mappings: t.Mappings}
-	s.Conditions = evaluateConditions(t.Conditions, s.scope, f)
-	s.scope.conditions = s.Conditions
-	t.checkAllCalls(f)
+	s := newStack(t, env, f)
 	if err := f.err(); err != nil {
 		return nil, err
 	}
+	return s, nil
+}
+
+// newStack goes as far as it makes sense: what parameters and conditions decide
+// cannot be judged while these are at fault.
+func newStack(t *Template, env Environment, f *faults) *Stack {
+	s := &Stack{Template: t}
+	t.checkAllCalls(f)
+	if f.within("Parameters") || f.within("Mappings") {
+		return s
+	}
+	before := len(f.list)
+	s.Parameters = t.parameterValues(&env, f)
+	s.scope = scope{file: t.File, env: &env, parameters: s.Parameters, mappings: t.Mappings}
+	if len(f.list) == before {
+		s.Conditions = evaluateConditions(t.Conditions, s.scope, f)
+		s.scope.conditions = s.Conditions
+	}
+	if len(f.list) == before {
+		s.build(f)
+	}
+	return s
+}
+
+// build fills in the resources and outputs.
+func (s *Stack) build(f *faults) {
+	t := s.Template
 	s.Resources = s.present(t.Resources, f)
 	if t.HasSAM() {
 		s.expand(f)
 	}
 	if n := len(s.Resources); n > maxResources {
 		f.add(Position{}, "Resources", "Number of resources, %d, is greater than maximum allowed, %d", n, maxResources)
-		return nil, f.err()
+		return
 	}
 	s.presentOutputs(f)
 	s.check(f)
-	if err := f.err(); err != nil {
-		return nil, err
+	if len(f.list) == 0 {
+		s.Resources = inOrder(s.Resources, f)
 	}
-	s.Resources = inOrder(s.Resources, f)
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 func (t *Template) checkAllCalls(f *faults) {
@@ -127,6 +145,8 @@ func (s *Stack) check(f *faults) {
 	for _, r := range s.Resources {
 		t := TypeOf(r.Type)
 		switch {
+		case r.Type == "":
+			continue
 		case isServerless(r.Type):
 			f.add(r.typeAt, r.path+".Type", "%s needs Transform: %s", r.Type, samTransform)
 			continue
@@ -164,6 +184,7 @@ func (s *Stack) checkReferences(refs []reference, f *faults) []string {
 		r := s.Resource(ref.id)
 		_, isParameter := s.Parameters[ref.id]
 		switch {
+		case ref.id == "": // its call is at fault
 		case r != nil:
 			needs = append(needs, ref.id)
 			s.checkAttribute(r, ref, f)

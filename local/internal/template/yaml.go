@@ -64,12 +64,12 @@ func (r *yamlReader) node(y *yaml.Node, path string, depth int) *Node {
 	at := Position{y.Line, y.Column}
 	if depth > maxDepth {
 		r.faults.add(at, path, "the template is nested more than %d levels deep", maxDepth)
-		return scalar(at, nil)
+		return refusal(at)
 	}
 	if y.Kind == yaml.AliasNode || y.Anchor != "" {
 		// CloudFormation: "YAML aliases are not allowed in CloudFormation templates".
 		r.faults.add(at, path, "YAML anchors and aliases are not allowed in CloudFormation templates; write the value out")
-		return scalar(at, nil)
+		return refusal(at)
 	}
 	if function, ok := functionOfTag(y.Tag); ok {
 		return r.call(y, function, path, depth)
@@ -105,6 +105,7 @@ func (r *yamlReader) mapping(y *yaml.Node, path string, depth int) *Node {
 		switch {
 		case key.Tag == "!!merge":
 			r.faults.add(at, path, "YAML merges (<<) are not allowed in CloudFormation templates; write the entries out")
+			n.refused = true
 			continue
 		case key.Kind != yaml.ScalarNode:
 			r.faults.add(at, path, "a name must be a string, not %s", yamlKind(key))
