@@ -122,6 +122,15 @@ func (s *Service) executionOperations() []awswire.Operation {
 		awswire.Op("StopExecution", func(in *stopExecutionInput) []awswire.Access {
 			return on("StopExecution", in.ExecutionArn)
 		}, s.stopExecution),
+		awswire.Op("DescribeMapRun", func(in *mapRunInput) []awswire.Access {
+			return on("DescribeMapRun", in.MapRunArn)
+		}, s.describeMapRun),
+		awswire.Op("ListMapRuns", func(in *listMapRunsInput) []awswire.Access {
+			return on("ListMapRuns", in.ExecutionArn)
+		}, s.listMapRuns),
+		awswire.Op("UpdateMapRun", func(in *updateMapRunInput) []awswire.Access {
+			return on("UpdateMapRun", in.MapRunArn)
+		}, s.updateMapRun),
 		awswire.Op("RedriveExecution", func(in *redriveInput) []awswire.Access {
 			return on("RedriveExecution", in.ExecutionArn)
 		}, s.redriveExecution),

@@ -94,6 +94,7 @@ func TestOptimizedIntegrations(t *testing.T) {
 	refuse := func(e awswire.Error) stub {
 		return func(awswire.Identity, jsonvalue.Value) (jsonvalue.Value, error) { return nil, &e }
 	}
+	w := newWorld(t)
 	for _, c := range []struct {
 		name, resource, params string
 		operation              string
@@ -107,7 +108,7 @@ func TestOptimizedIntegrations(t *testing.T) {
 		{"putEvents failed", "events:putEvents", `{"Entries":[]}`, "events:PutEvents", reply(`{"Entries":[{"ErrorCode":"X"}],"FailedEntryCount":1}`),
 			`{"Entries":[]}`, `FAILED EventBridge.FailedEntry {"Entries":[{"ErrorCode":"X"}],"FailedEntryCount":1}`},
 		{"sendMessage", "sqs:sendMessage", `{"QueueUrl":"q","MessageBody":{"a":"b"}}`, "sqs:SendMessage", reply(`{"MessageId":"1"}`),
-			`{"QueueUrl":"q","MessageBody":"{\"a\":\"b\"}"}`, `SUCCEEDED {"MessageId":"1","SdkHttpMetadata":{"AllHttpHeaders":{"x-amzn-RequestId":["ID"],"connection":["keep-alive"],"Content-Length":["17"],"Date":["Thu, 01 Jan 2026 00:00:00 GMT"],"Content-Type":["application/x-amz-json-1.0"]},"HttpHeaders":{"x-amzn-RequestId":"ID","connection":"keep-alive","Content-Length":"17","Date":"Thu, 01 Jan 2026 00:00:00 GMT","Content-Type":"application/x-amz-json-1.0"},"HttpStatusCode":200},"SdkResponseMetadata":{"RequestId":"ID"}}`},
+			`{"QueueUrl":"q","MessageBody":"{\"a\":\"b\"}"}`, `SUCCEEDED {"MessageId":"1","SdkHttpMetadata":{"AllHttpHeaders":{"x-amzn-RequestId":["ID"],"connection":["keep-alive"],"Content-Length":["17"],"Date":["DATE"],"Content-Type":["application/x-amz-json-1.0"]},"HttpHeaders":{"x-amzn-RequestId":"ID","connection":"keep-alive","Content-Length":"17","Date":"DATE","Content-Type":"application/x-amz-json-1.0"},"HttpStatusCode":200},"SdkResponseMetadata":{"RequestId":"ID"}}`},
 		{"sendMessage refused", "sqs:sendMessage", `{"QueueUrl":"q","MessageBody":null}`, "sqs:SendMessage",
 			refuse(awswire.Error{Code: "MissingRequiredParameterException", QueryCode: "MissingParameter", Message: "The request must contain the parameter MessageBody."}),
 			`{"QueueUrl":"q","MessageBody":null}`, `FAILED SQS.AmazonSQSException The request must contain the parameter MessageBody. (Service: AmazonSQS; Status Code: 400; Error Code: MissingParameter; Request ID: ID; Proxy: null)`},
@@ -128,7 +129,7 @@ func TestOptimizedIntegrations(t *testing.T) {
 			`FAILED Sfn.InvalidTokenException Invalid Token: 'Invalid token' (Service: Sfn, Status Code: 400, Request ID: ID) (SDK Attempt Count: 1)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w.T = t
 			sent := ""
 			w.stub(c.operation, func(as awswire.Identity, params jsonvalue.Value) (jsonvalue.Value, error) {
 				sent = jsonvalue.String(params)
@@ -138,9 +139,10 @@ func TestOptimizedIntegrations(t *testing.T) {
 				return c.answer(as, params)
 			})
 			m := w.machine("m", strings.Replace(integrationMachine(c.resource), `{"All.$":"$"}`, c.params, 1))
+			defer w.drop(m)
 			got := verdict(w.finish(w.startNamed(m, "e", "{}")))
 			w.expect(c.sent, sent)
-			w.expect(c.want, uuids.ReplaceAllString(got, "ID"))
+			w.expect(c.want, dates.ReplaceAllString(uuids.ReplaceAllString(got, "ID"), "DATE"))
 		})
 	}
 }

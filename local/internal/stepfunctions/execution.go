@@ -72,7 +72,7 @@ func (s *Service) withExecution(arn string, do func(store.Reader, *record) error
 func (s *Service) describe(rec *record, data bool) *executionView {
 	v := &executionView{
 		ExecutionArn: rec.ARN, StateMachineArn: rec.MachineARN, Name: rec.Name, Status: string(rec.Status),
-		StartDate: atMillis(rec.Start), StopDate: atMillis(rec.Stop), TraceHeader: rec.Trace, MapRunArn: s.mapRunARN(rec.MapRun),
+		StartDate: atMillis(rec.Start), StopDate: atMillis(rec.Stop), TraceHeader: rec.Trace, MapRunArn: rec.MapRun,
 		Error: nonEmpty(rec.Error), Cause: nonEmpty(rec.Failure), StateMachineVersionArn: rec.VersionARN, StateMachineAliasArn: rec.AliasARN,
 	}
 	if data {
@@ -210,7 +210,7 @@ func (s *Service) listScope(in *listExecutionsInput) (owner string, match func(*
 
 func (s *Service) listed(rec *record) listedExecution {
 	e := listedExecution{ExecutionArn: rec.ARN, StateMachineArn: rec.MachineARN, Name: rec.Name, Status: string(rec.Status),
-		StartDate: atMillis(rec.Start), StopDate: atMillis(rec.Stop), MapRunArn: s.mapRunARN(rec.MapRun),
+		StartDate: atMillis(rec.Start), StopDate: atMillis(rec.Stop), MapRunArn: rec.MapRun,
 		StateMachineVersionArn: rec.VersionARN, StateMachineAliasArn: rec.AliasARN}
 	if !rec.Express {
 		e.RedriveCount, e.RedriveDate = &rec.Redrives, atMillis(rec.Redriven)
@@ -373,12 +373,41 @@ func forgetExecution(tx *store.Tx, rec *record, key string) {
 // their turn.
 const forgetAtOnce = 100
 
-// forgetExecutions ends and removes the executions of a deleted machine.
-func (s *Service) forgetExecutions(machine string) error {
+// forgetMachine ends and removes the executions of a deleted machine and of its
+// map runs.
+func (s *Service) forgetMachine(machine string) error {
+	owners := []string{machine}
+	err := s.Store.Update(func(tx *store.Tx) error {
+		from, to := store.Prefix(machine)
+		for key := range tx.Scan(bucketMapRun, from, to) {
+			arn := store.SplitKey(key)[1]
+			owners = append(owners, arn)
+			tx.Delete(bucketMapRun, key)
+			first, end := store.Prefix(arn)
+			for row := range tx.Scan(bucketMapInput, first, end) {
+				tx.Delete(bucketMapInput, row)
+			}
+		}
+		return nil
+	})
+	s.mu.Lock()
+	for _, arn := range owners {
+		delete(s.mapRuns, arn)
+	}
+	s.mu.Unlock()
+	for _, owner := range owners {
+		if err == nil {
+			err = s.forgetExecutions(owner)
+		}
+	}
+	return err
+}
+
+func (s *Service) forgetExecutions(owner string) error {
 	for {
 		var gone []string
 		err := s.Store.Update(func(tx *store.Tx) error {
-			from, to := store.Prefix(machine)
+			from, to := store.Prefix(owner)
 			for key := range tx.Scan(bucketList, from, to) {
 				parts := store.SplitKey(key)
 				id := parts[len(parts)-1]

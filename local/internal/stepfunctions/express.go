@@ -60,8 +60,7 @@ func (s *Service) runExpress(ctx context.Context, b *beginning, ended func(*reco
 		return r
 	}
 	s.countStart(b.rec)
-	limit := s.Clock.AfterFunc(expressLimit, func() { r.feed(message{event: interp.Stopped{Error: "States.Timeout"}, expired: true}) })
-	r.timers = append(r.timers, timer{0, limit})
+	r.limit(b.rec)
 	var st step
 	r.stepWith(&st, interp.Started{})
 	_ = r.persist(&st, nil) // in memory: nothing that could fail
@@ -69,6 +68,18 @@ func (s *Service) runExpress(ctx context.Context, b *beginning, ended func(*reco
 	r.leave()
 	r.handOver()
 	return r
+}
+
+// limit ends an express execution when its time is over.
+func (r *run) limit(rec *record) {
+	if !rec.Express {
+		return
+	}
+	end := time.UnixMilli(rec.Start).Add(expressLimit)
+	t := r.s.Clock.AfterFunc(end.Sub(r.s.now()), func() {
+		r.feed(message{event: interp.Stopped{Error: "States.Timeout"}, expired: true})
+	})
+	r.timers = append(r.timers, timer{0, t})
 }
 
 // restartExpress runs again what a crash interrupted.
@@ -91,6 +102,7 @@ func (s *Service) restartExpress() error {
 			s.Log.Error("an express execution cannot run again", "execution", key, "error", defErr)
 			continue
 		}
+		rec.Start = s.now().UnixMilli() // it runs from the start, and its time does
 		s.runExpress(s.ctx, &beginning{rec: rec, input: input, def: m, m: s.machines.get(rec.Machine)}, func(*record) { s.expressEnded(key) })
 	}
 	return err

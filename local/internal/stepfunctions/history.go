@@ -40,8 +40,12 @@ func (s *Service) getHistory(_ context.Context, in *historyInput) (*historyOutpu
 	limit := pageSize(in.MaxResults, defaultPage)
 	out := &historyOutput{Events: []jsontext.Value{}}
 	err = s.Store.View(func(r store.Reader) error {
-		if rec, ok := loadRecord(r, key); !ok || rec.Express && rec.MapRun == "" {
+		rec, ok := loadRecord(r, key)
+		switch {
+		case !ok:
 			return errNoExecution(in.ExecutionArn)
+		case rec.Express:
+			return errTypeNotSupported()
 		}
 		for id, line := range historyLines(r, key, from, in.ReverseOrder) {
 			if len(out.Events) == limit {

@@ -74,7 +74,7 @@ func (s *Service) describeForExecution(_ context.Context, in *describeForExecuti
 		}
 		name, label := splitLabel(rec.Machine)
 		out = &describeForExecutionOutput{StateMachineArn: rec.MachineARN, Name: name, Definition: def.Text(), RoleArn: rec.RoleARN,
-			UpdateDate: atMillis(rec.Start), MapRunArn: s.mapRunARN(rec.MapRun), Label: label, VariableReferences: variableReferences(def.Text())}
+			UpdateDate: atMillis(rec.Start), MapRunArn: rec.MapRun, Label: label, VariableReferences: variableReferences(def.Text())}
 		if m := s.machines.get(name); m != nil {
 			logging := m.Logging
 			out.LoggingConfiguration, out.TracingConfiguration, out.EncryptionConfiguration = &logging, &m.Tracing, &m.Encryption

@@ -450,7 +450,7 @@ func (s *Service) deleteMachine(_ context.Context, in *machineARNInput) (*empty,
 	})
 	s.machines.refresh(s.Store, name)
 	if err == nil {
-		err = s.forgetExecutions(name)
+		err = s.forgetMachine(name)
 	}
 	return &empty{}, err
 }

@@ -39,7 +39,7 @@ type record struct {
 	Redriven int64 `json:",omitzero"` // milliseconds
 
 	Parent *parent `json:",omitzero"` // whose task started this execution
-	MapRun string  `json:",omitzero"` // the map run's key
+	MapRun string  `json:",omitzero"` // the map run's ARN
 	Item   int     `json:",omitzero"` // which of the map run's children this is
 	Items  int     `json:",omitzero"` // how many items its input holds
 }
@@ -61,22 +61,25 @@ func loadRecord(r store.Reader, key string) (*record, bool) {
 	return getJSON[record](r, bucketExecution, key)
 }
 
-// listKey orders a machine's executions by their start.
+// listKey orders the executions of a machine, or of a map run, by their start.
 func (rec *record) listKey(key string) string {
-	return store.Key(rec.Machine, store.Uint64(uint64(rec.Start)), key)
+	owner := rec.Machine
+	if rec.MapRun != "" {
+		owner = rec.MapRun
+	}
+	return store.Key(owner, store.Uint64(uint64(rec.Start)), key)
 }
 
 // listEntry is what ListExecutions filters by without reading the records.
 type listEntry struct {
 	Status   interp.Status `json:"S"`
 	Redriven bool          `json:"R,omitzero"`
-	MapRun   string        `json:"M,omitzero"`
 }
 
 // save writes the record and its place in the list.
 func (rec *record) save(tx *store.Tx, key string) {
 	putJSON(tx, bucketExecution, key, rec)
-	entry, _ := json.Marshal(listEntry{rec.Status, rec.Redrives > 0, rec.MapRun})
+	entry, _ := json.Marshal(listEntry{rec.Status, rec.Redrives > 0})
 	tx.Put(bucketList, rec.listKey(key), entry)
 }
 

@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,11 +38,9 @@ type run struct {
 	key     string
 	durable bool // false for express executions, which live in memory alone
 
-	mu    sync.Mutex
-	inbox []message
-	busy  bool
+	inbox inbox[message]
 
-	// What follows belongs to whoever is busy.
+	// What follows belongs to whoever works the inbox off.
 
 	exec *interp.Execution // nil while the execution only waits
 	rec  *record           // nil with exec
@@ -86,18 +83,18 @@ func (m message) answer(accepted bool, err error) {
 var (
 	errClosed = errors.New("the service is shutting down")
 	errGone   = errors.New("the state machine was deleted")
+	errEnded  = errors.New("the execution has ended")
 )
 
 // feed puts an event into the inbox.
 func (r *run) feed(m message) {
-	r.mu.Lock()
-	r.inbox = append(r.inbox, m)
-	if r.busy {
-		r.mu.Unlock()
-		return
+	if r.inbox.put(m) {
+		r.begin()
 	}
-	r.busy = true
-	r.mu.Unlock()
+}
+
+// begin works the inbox off in a goroutine of its own, which holds the clock.
+func (r *run) begin() {
 	release := r.s.Clock.Hold()
 	if !r.s.execute(func() { defer release(); r.work() }) {
 		release()
@@ -108,18 +105,8 @@ func (r *run) feed(m message) {
 // tell feeds an event that nobody waits for the outcome of.
 func (r *run) tell(ev interp.Event) { r.feed(message{event: ev}) }
 
-// take empties the inbox; with nothing in it, the work is over.
-func (r *run) take() []message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	batch := r.inbox
-	r.inbox = nil
-	r.busy = len(batch) > 0
-	return batch
-}
-
 func (r *run) drop(err error) {
-	for batch := r.take(); len(batch) > 0; batch = r.take() {
+	for batch := r.inbox.take(); len(batch) > 0; batch = r.inbox.take() {
 		for _, m := range batch {
 			m.answer(false, err)
 		}
@@ -127,7 +114,7 @@ func (r *run) drop(err error) {
 }
 
 func (r *run) work() {
-	for batch := r.take(); len(batch) > 0; batch = r.take() {
+	for batch := r.inbox.take(); len(batch) > 0; batch = r.inbox.take() {
 		accepted, err := r.advance(batch)
 		for i, m := range batch {
 			m.answer(err == nil && accepted[i], err)
@@ -143,11 +130,14 @@ func (r *run) work() {
 
 // advance takes the execution through a batch of events.
 func (r *run) advance(batch []message) (accepted []bool, err error) {
+	accepted = make([]bool, len(batch))
 	if err := r.load(); err != nil {
-		return nil, err
+		if errors.Is(err, errEnded) { // and the event came too late
+			err = nil
+		}
+		return accepted, err
 	}
 	var st step
-	accepted = make([]bool, len(batch))
 	for i, m := range batch {
 		accepted[i] = r.accept(&st, m)
 	}
@@ -277,7 +267,9 @@ func (r *run) write(st *step) *written {
 	if !r.durable {
 		return w
 	}
-	w.history, w.first = encodeHistory(st.events)
+	if !r.rec.Express { // a map run's express children have no history
+		w.history, w.first = encodeHistory(st.events)
+	}
 	w.tokens = r.tokenRows(st)
 	if !w.closed || w.keep {
 		w.snapshot = r.exec.Append(nil)
@@ -316,7 +308,7 @@ func (r *run) load() error {
 			snapshot, ok = rd.Get(bucketClosed, r.key)
 		}
 		if !ok {
-			return fmt.Errorf("execution %s has no state in the store", r.key)
+			return errEnded
 		}
 		snapshot = append([]byte(nil), snapshot...)
 		return nil

@@ -21,7 +21,8 @@
 //	sfn/child         parent, task               the nested execution that a task started
 //	sfn/express       execution                  an express execution to run again after a crash
 //	sfn/activity      name                       an activity
-//	sfn/maprun        map run                    a map run
+//	sfn/maprun        machine, map run           a map run
+//	sfn/mapinput      map run, row               the inputs of a hundred of its children
 //	sfn/tags          ARN                        tags
 //
 // After a restart [Service.Start] loads every running execution and performs
@@ -63,6 +64,7 @@ const (
 	bucketExpress    = "sfn/express"
 	bucketActivity   = "sfn/activity"
 	bucketMapRun     = "sfn/maprun"
+	bucketMapInput   = "sfn/mapinput"
 	bucketTags       = "sfn/tags"
 )
 
@@ -121,9 +123,11 @@ type Service struct {
 	machines    machineCache
 	definitions definitionCache
 
-	mu     sync.Mutex
-	runs   map[string]*run // the executions under way, by key
-	closed bool
+	mu      sync.Mutex
+	runs    map[string]*run    // the executions under way, by key
+	mapRuns map[string]*mapRun // the map runs under way, by ARN
+	closed  bool
+	waiting []func() // what Start does last, while it is under way; else nil
 
 	activities activityQueues
 }
@@ -136,7 +140,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Role == nil {
 		cfg.Role = plainRole(cfg.Account)
 	}
-	s := &Service{Config: cfg, runs: map[string]*run{}}
+	s := &Service{Config: cfg, runs: map[string]*run{}, mapRuns: map[string]*mapRun{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.activities.byName = map[string]*activityQueue{}
 	if err := cfg.Store.View(s.machines.load); err != nil {

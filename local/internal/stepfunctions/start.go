@@ -126,44 +126,91 @@ func (s *Service) newRun(b *beginning) *run {
 	start := interp.Start{ARN: rec.ARN, Name: rec.Name, RoleARN: rec.RoleARN, MachineARN: rec.MachineARN, VersionARN: rec.VersionARN,
 		AliasARN: rec.AliasARN, Express: rec.Express, Input: b.input, Time: s.now()}
 	_, _ = rand.Read(start.Seed[:])
-	r := &run{s: s, key: rec.key(), durable: true, busy: true, rec: rec, exec: interp.New(b.def, start), log: s.newLog(b.m, rec)}
+	r := &run{s: s, key: rec.key(), durable: true, rec: rec, exec: interp.New(b.def, start), log: s.newLog(b.m, rec)}
 	r.exec.Check = r.check
+	r.inbox.claim()
 	return r
+}
+
+// opening is an execution that has done its first step, which is not durable yet.
+type opening struct {
+	run     *run
+	step    step
+	started record // as it is told while it runs
+}
+
+func (s *Service) opening(ctx context.Context, b *beginning) *opening {
+	o := &opening{run: s.newRun(b), step: step{touched: true, fresh: true}, started: *b.rec}
+	o.run.cause = s.recordStart(ctx, b.rec)
+	o.run.stepWith(&o.step, interp.Started{})
+	return o
+}
+
+// open lets an execution whose first step is durable go on.
+func (o *opening) open() {
+	r := o.run
+	r.s.publishStatus(r.context(), &o.started)
+	r.s.countStart(&o.started)
+	r.limit(&o.started)
+	r.perform(&o.step)
+	r.leave()
+	r.handOver()
+}
+
+func (o *opening) give(err error) {
+	o.run.s.forget(o.run)
+	o.run.drop(err)
 }
 
 // begin runs the first step and makes it durable together with the execution's
 // existence: an execution that needs no waiting costs one update.
 func (s *Service) begin(ctx context.Context, b *beginning, named bool) (*record, error) {
-	r := s.newRun(b)
-	r.cause = s.recordStart(ctx, b.rec)
-	st := step{touched: true, fresh: true}
-	running := *b.rec
-	r.stepWith(&st, interp.Started{})
+	o := s.opening(ctx, b)
 	var twin *record
-	err := r.persist(&st, func(tx *store.Tx) error {
+	err := o.run.persist(&o.step, func(tx *store.Tx) error {
 		if named {
 			var err error
-			if twin, err = s.claimName(tx, &running); err != nil {
+			if twin, err = s.claimName(tx, &o.started); err != nil {
 				return err
 			}
 		}
-		saveParent(tx, &running)
-		return s.register(r)
+		saveParent(tx, &o.started)
+		return s.register(o.run)
 	})
 	switch {
 	case twin != nil:
 		return twin, nil
 	case err != nil:
-		s.forget(r)
-		r.drop(err)
+		o.give(err)
 		return nil, err
 	}
-	s.publishStatus(r.context(), &running)
-	s.countStart(&running)
-	r.perform(&st)
-	r.leave()
-	r.handOver()
-	return &running, nil
+	o.open()
+	return &o.started, nil
+}
+
+// openAll begins executions together, in one update.
+func (s *Service) openAll(all []*opening) error {
+	rows := make([]*written, len(all))
+	for i, o := range all {
+		rows[i] = o.run.write(&o.step)
+	}
+	err := s.Store.Update(func(tx *store.Tx) error {
+		for i, o := range all {
+			rows[i].put(tx)
+			if err := s.register(o.run); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, o := range all {
+		if err != nil {
+			o.give(err)
+		} else {
+			o.open()
+		}
+	}
+	return err
 }
 
 // errTwin ends the update that found the execution started already.
@@ -191,17 +238,8 @@ func (s *Service) claimName(tx *store.Tx, rec *record) (twin *record, err error)
 // handOver ends the work of who began the execution; what came in meanwhile is
 // another's.
 func (r *run) handOver() {
-	r.mu.Lock()
-	if len(r.inbox) == 0 {
-		r.busy = false
-		r.mu.Unlock()
-		return
-	}
-	r.mu.Unlock()
-	release := r.s.Clock.Hold()
-	if !r.s.execute(func() { defer release(); r.work() }) {
-		release()
-		r.drop(errClosed)
+	if r.inbox.quit() {
+		r.begin()
 	}
 }
 
@@ -228,17 +266,39 @@ func (s *Service) Start() error {
 	}
 	release := s.Clock.Hold()
 	defer release()
+	s.waiting = []func(){}
 	for _, key := range keys {
 		if err := s.resume(key); err != nil {
 			s.Log.Error("an execution cannot be taken up", "execution", key, "error", err)
 		}
 	}
+	s.mu.Lock()
+	waiting := s.waiting
+	s.waiting = nil
+	s.mu.Unlock()
+	for _, f := range waiting {
+		f()
+	}
 	return s.restartExpress()
+}
+
+// whenStarted does f, or leaves it to the end of Start: map runs count on their
+// children being taken up before.
+func (s *Service) whenStarted(f func()) {
+	s.mu.Lock()
+	if s.waiting != nil {
+		s.waiting = append(s.waiting, f)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	f()
 }
 
 // resume takes one execution up.
 func (s *Service) resume(key string) error {
-	r := &run{s: s, key: key, durable: true, busy: true}
+	r := &run{s: s, key: key, durable: true}
+	r.inbox.claim()
 	if err := r.load(); err != nil {
 		return err
 	}
@@ -248,6 +308,7 @@ func (s *Service) resume(key string) error {
 	r.log = s.newLog(s.machines.get(r.rec.Machine), r.rec)
 	st := step{commands: r.exec.Pending()}
 	r.note(st.commands)
+	r.limit(r.rec)
 	r.perform(&st)
 	r.leave()
 	r.handOver()

@@ -301,3 +301,12 @@ func (w *world) startNamed(machine, name, input string) string {
 	}
 	return *out.ExecutionArn
 }
+
+var dates = regexp.MustCompile(`\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT`)
+
+// drop deletes a machine with its executions.
+func (w *world) drop(machine string) {
+	if _, err := w.DeleteStateMachine(w.Context(), &sfn.DeleteStateMachineInput{StateMachineArn: &machine}); err != nil {
+		w.Error(err)
+	}
+}
