@@ -213,13 +213,13 @@ func (s *Statement) nameOf(who Principal) naming {
 
 func (p principal) names(who Principal) naming {
 	switch {
-	case p.kind == "*":
+	case p.kind == "*" || p.kind == "AWS" && p.value == "*": // the two mean the same
 		return namesSession
 	case p.kind == "Service" && who.Service != "" && (p.value == who.Service || p.value == "*"):
 		return namesSession
 	case p.kind != "AWS" || who.Service != "":
 		return notNamed
-	case p.value == "*" || p.value == who.ARN:
+	case p.value == who.ARN:
 		return namesSession
 	case who.Role != "" && p.value == who.Role:
 		return namesRole
