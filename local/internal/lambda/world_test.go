@@ -67,6 +67,7 @@ type world struct {
 	server  *awswire.Server
 	service *Service
 	sdk     *awslambda.Client
+	url     string
 	change  func(*Config)            // of the next boot
 	beside  func() []awswire.Service // what else the next boot serves
 
@@ -111,6 +112,7 @@ func (w *world) boot() {
 	}
 	h := httptest.NewServer(w.server)
 	w.Cleanup(h.Close)
+	w.url = h.URL
 	w.sdk = awslambda.NewFromConfig(aws.Config{Region: region, BaseEndpoint: aws.String(h.URL), Credentials: credentials.NewStaticCredentialsProvider("any", "thing", ""), RetryMaxAttempts: 1})
 	if err := w.service.Start(); err != nil {
 		w.Fatal(err)
@@ -237,4 +239,11 @@ func (w *world) keys(bucket string) []string {
 		w.Fatal(err)
 	}
 	return keys
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
