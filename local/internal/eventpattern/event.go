@@ -18,7 +18,7 @@ type leaf struct {
 	next       int     // the next value of the same slot, as in chain.first
 	number     float64 // set for a number that can be compared
 	comparable bool
-	address    netip.Addr // set for a string that spells an IP address, where a test asks for it
+	address    *netip.Addr // set for a string that spells an IP address, where a test asks for it
 }
 
 // element is a place in an array.
@@ -32,6 +32,8 @@ type leaves struct {
 	values []leaf
 	chains []chain // by slot
 	nested bool    // some value lies in an array of objects or arrays
+
+	open []container // the reader's, kept for the next event
 }
 
 // chain has the positions of a slot's first and last value, plus one; 0 is none.
@@ -125,21 +127,30 @@ func (n *pathNode) child(name string) *pathNode {
 
 // leaves reads an event.
 func (t *pathTree) leaves(event string) (*leaves, error) {
-	r := eventReader{scan: scanner{text: event}, found: &leaves{chains: make([]chain, len(t.slots)), values: make([]leaf, 0, 16)}}
+	found := &leaves{}
+	return found, t.read(event, found)
+}
+
+// read reads an event into leaves that may have been used before.
+func (t *pathTree) read(event string, found *leaves) error {
+	found.values, found.nested = found.values[:0], false
+	found.chains = append(found.chains[:0], make([]chain, len(t.slots))...)
+	r := eventReader{scan: scanner{text: event, open: found.open[:0]}, found: found}
+	defer func() { found.open = r.scan.open }()
 	kind, err := r.scan.next()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if kind != objectStart {
-		return nil, r.scan.fault("the event must be a JSON object")
+		return r.scan.fault("the event must be a JSON object")
 	}
 	if err := r.object(&t.root, nil); err != nil {
-		return nil, err
+		return err
 	}
 	if kind, err = r.scan.next(); err == nil && kind != endOfText {
 		err = r.scan.fault("there is more text after the event")
 	}
-	return r.found, err
+	return err
 }
 
 type eventReader struct {
@@ -210,7 +221,9 @@ func (r *eventReader) leaf(kind tokenKind, node *pathNode, in *element) error {
 	case kind == numberValue:
 		v.number, v.comparable = comparableNumber(text)
 	case kind == stringValue && node.address:
-		v.address, _ = parseAddress(text)
+		if address, err := parseAddress(text); err == nil {
+			v.address = &address
+		}
 	}
 	r.found.add(node.slot, v)
 	return nil

@@ -30,7 +30,7 @@ type sameAddress struct {
 	address netip.Addr
 }
 
-func (t sameAddress) passes(v *leaf) bool { return v.address == t.address }
+func (t sameAddress) passes(v *leaf) bool { return v.address != nil && *v.address == t.address }
 func (t sameAddress) wants() string       { return quote(t.text) }
 
 // literal is a plain true, false, null or number: that spelling, and for a
@@ -107,7 +107,7 @@ func (t numeric) wants() string { return "a number " + t.words }
 // addressRange is cidr: strings that spell an IP address in the block.
 type addressRange struct{ block netip.Prefix }
 
-func (t addressRange) passes(v *leaf) bool { return v.address.IsValid() && t.block.Contains(v.address) }
+func (t addressRange) passes(v *leaf) bool { return v.address != nil && t.block.Contains(*v.address) }
 func (t addressRange) wants() string       { return "an IP address in " + t.block.String() }
 
 // exists passes every value; an object or array is none.
