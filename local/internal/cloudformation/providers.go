@@ -7,6 +7,8 @@ package cloudformation
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
@@ -277,3 +279,6 @@ func (r *request) setRetention(ctx context.Context) error {
 	}
 	return r.do(ctx, "logs", "PutRetentionPolicy", params("logGroupName", r.PhysicalID, "retentionInDays", jsonvalue.Number(days)))
 }
+
+// Types lists the resource types that can be created, in order.
+func Types() []string { return slices.Sorted(maps.Keys(providers)) }
