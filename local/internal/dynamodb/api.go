@@ -5,8 +5,10 @@ package dynamodb
 
 import (
 	"context"
+	"encoding/base64"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/dynamodb/expr"
 )
 
 // API lists the operations of DynamoDB.
@@ -19,18 +21,18 @@ func (s *Service) API() awswire.Service {
 
 func (s *Service) itemOperations() []awswire.Operation {
 	return []awswire.Operation{
-		op("GetItem", func(in *getItemInput) []awswire.Access { return s.accessTo("GetItem", in.TableName) }, s.getItem),
-		op("PutItem", func(in *putItemInput) []awswire.Access { return s.accessTo("PutItem", in.TableName) }, s.putItem),
-		op("UpdateItem", func(in *updateItemInput) []awswire.Access { return s.accessTo("UpdateItem", in.TableName) }, s.updateItem),
-		op("DeleteItem", func(in *deleteItemInput) []awswire.Access { return s.accessTo("DeleteItem", in.TableName) }, s.deleteItem),
+		op("GetItem", func(in *getItemInput) []awswire.Access { return s.accessToItems("GetItem", in.TableName, in.Key) }, s.getItem),
+		op("PutItem", func(in *putItemInput) []awswire.Access { return s.accessToItems("PutItem", in.TableName, in.Item) }, s.putItem),
+		op("UpdateItem", func(in *updateItemInput) []awswire.Access {
+			return s.accessToItems("UpdateItem", in.TableName, in.Key)
+		}, s.updateItem),
+		op("DeleteItem", func(in *deleteItemInput) []awswire.Access {
+			return s.accessToItems("DeleteItem", in.TableName, in.Key)
+		}, s.deleteItem),
 		op("Query", func(in *queryInput) []awswire.Access { return s.accessToIndex("Query", in.TableName, in.IndexName) }, s.query),
 		op("Scan", func(in *scanInput) []awswire.Access { return s.accessToIndex("Scan", in.TableName, in.IndexName) }, s.scan),
-		op("BatchGetItem", func(in *batchGetItemInput) []awswire.Access {
-			return accessToAll(s, "BatchGetItem", in.RequestItems)
-		}, s.batchGetItem),
-		op("BatchWriteItem", func(in *batchWriteItemInput) []awswire.Access {
-			return accessToAll(s, "BatchWriteItem", in.RequestItems)
-		}, s.batchWriteItem),
+		op("BatchGetItem", s.accessToBatchGet, s.batchGetItem),
+		op("BatchWriteItem", s.accessToBatchWrite, s.batchWriteItem),
 		op("TransactWriteItems", s.accessToWrites, s.transactWriteItems),
 		op("TransactGetItems", s.accessToGets, s.transactGetItems),
 	}
@@ -77,6 +79,69 @@ func (s *Service) accessToIndex(action string, table, index *string) []awswire.A
 	return all
 }
 
+// accessToItems is accessTo with the condition key dynamodb:LeadingKeys: the
+// partition keys of the items.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+func (s *Service) accessToItems(action string, table *string, items ...*item) []awswire.Access {
+	all := s.accessTo(action, table)
+	s.mu.RLock()
+	t, err := s.tableNamed(deref(table))
+	s.mu.RUnlock()
+	if err != nil {
+		return all
+	}
+	var keys []string
+	for _, i := range items {
+		if i != nil {
+			v, _ := i.Map.Get(t.key[0].Name)
+			keys = append(keys, leadingKey(v))
+		}
+	}
+	all[0].Context = map[string][]string{"dynamodb:LeadingKeys": keys}
+	return all
+}
+
+func leadingKey(v expr.Value) string {
+	switch v := v.(type) {
+	case expr.String:
+		return string(v)
+	case expr.Number:
+		return string(v)
+	case expr.Binary:
+		return base64.StdEncoding.EncodeToString([]byte(v))
+	}
+	return ""
+}
+
+func (s *Service) accessToBatchGet(in *batchGetItemInput) []awswire.Access {
+	var all []awswire.Access
+	for i := range in.RequestItems {
+		var keys []*item
+		for j := range in.RequestItems[i].Value.Keys {
+			keys = append(keys, &in.RequestItems[i].Value.Keys[j])
+		}
+		all = append(all, s.accessToItems("BatchGetItem", &in.RequestItems[i].Name, keys...)...)
+	}
+	return all
+}
+
+func (s *Service) accessToBatchWrite(in *batchWriteItemInput) []awswire.Access {
+	var all []awswire.Access
+	for i := range in.RequestItems {
+		var items []*item
+		for _, r := range in.RequestItems[i].Value {
+			switch {
+			case r.PutRequest != nil:
+				items = append(items, r.PutRequest.Item)
+			case r.DeleteRequest != nil:
+				items = append(items, r.DeleteRequest.Key)
+			}
+		}
+		all = append(all, s.accessToItems("BatchWriteItem", &in.RequestItems[i].Name, items...)...)
+	}
+	return all
+}
+
 // accessToWrites is what a transaction may do: each part what it does.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 func (s *Service) accessToWrites(in *transactWriteItemsInput) []awswire.Access {
@@ -84,13 +149,13 @@ func (s *Service) accessToWrites(in *transactWriteItemsInput) []awswire.Access {
 	for _, t := range in.TransactItems {
 		switch {
 		case t.ConditionCheck != nil:
-			all = append(all, s.accessTo("ConditionCheckItem", t.ConditionCheck.TableName)...)
+			all = append(all, s.accessToItems("ConditionCheckItem", t.ConditionCheck.TableName, t.ConditionCheck.Key)...)
 		case t.Put != nil:
-			all = append(all, s.accessTo("PutItem", t.Put.TableName)...)
+			all = append(all, s.accessToItems("PutItem", t.Put.TableName, t.Put.Item)...)
 		case t.Delete != nil:
-			all = append(all, s.accessTo("DeleteItem", t.Delete.TableName)...)
+			all = append(all, s.accessToItems("DeleteItem", t.Delete.TableName, t.Delete.Key)...)
 		case t.Update != nil:
-			all = append(all, s.accessTo("UpdateItem", t.Update.TableName)...)
+			all = append(all, s.accessToItems("UpdateItem", t.Update.TableName, t.Update.Key)...)
 		}
 	}
 	return all
@@ -100,7 +165,7 @@ func (s *Service) accessToGets(in *transactGetItemsInput) []awswire.Access {
 	var all []awswire.Access
 	for _, t := range in.TransactItems {
 		if t.Get != nil {
-			all = append(all, s.accessTo("GetItem", t.Get.TableName)...)
+			all = append(all, s.accessToItems("GetItem", t.Get.TableName, t.Get.Key)...)
 		}
 	}
 	return all

@@ -4,8 +4,6 @@ package dynamodb
 
 import (
 	"context"
-
-	"github.com/stepworks/stepworks/local/internal/awswire"
 )
 
 func (s *Service) batchWriteItem(_ context.Context, in *batchWriteItemInput) (*batchWriteItemOutput, error) {
@@ -151,13 +149,4 @@ func metricsByTable(effects []effect) answers[[]*itemCollectionMetrics] {
 		}
 	}
 	return out
-}
-
-// accessToAll is the permission to do an action on the tables of a batch.
-func accessToAll[T any](s *Service, action string, requests entries[T]) []awswire.Access {
-	var all []awswire.Access
-	for i := range requests {
-		all = append(all, s.accessTo(action, &requests[i].Name)...)
-	}
-	return all
 }

@@ -36,12 +36,29 @@ type rules struct {
 	enum                     []string
 }
 
-var rulesByTag sync.Map // tag -> *rules
+// constrained is one field of a shape.
+type constrained struct {
+	name  string // as faults spell it
+	rules *rules
+}
 
-func rulesOf(tag string) *rules {
-	if known, ok := rulesByTag.Load(tag); ok {
-		return known.(*rules)
+var constrainedFields sync.Map // reflect.Type -> []constrained, by field
+
+// constrainedOf takes a shape's tags apart, once: it is asked for every request.
+func constrainedOf(t reflect.Type) []constrained {
+	if known, ok := constrainedFields.Load(t); ok {
+		return known.([]constrained)
 	}
+	fields := make([]constrained, t.NumField())
+	for i := range fields {
+		name := t.Field(i).Name
+		fields[i] = constrained{name: strings.ToLower(name[:1]) + name[1:], rules: parseRules(t.Field(i).Tag.Get("aws"))}
+	}
+	constrainedFields.Store(t, fields)
+	return fields
+}
+
+func parseRules(tag string) *rules {
 	r := &rules{max: -1, min: -1}
 	for rule := range strings.SplitSeq(tag, ",") {
 		key, value, _ := strings.Cut(rule, "=")
@@ -67,7 +84,6 @@ func rulesOf(tag string) *rules {
 			r.maxElements, _ = strconv.Atoi(hi)
 		}
 	}
-	rulesByTag.Store(tag, r)
 	return r
 }
 
@@ -95,10 +111,10 @@ func (c *constraints) fail(v reflect.Value, path, constraint string) {
 }
 
 func (c *constraints) structure(v reflect.Value, path string) {
-	t := v.Type()
-	for i := range t.NumField() {
-		name := t.Field(i).Name
-		c.member(v.Field(i), path+strings.ToLower(name[:1])+name[1:], rulesOf(t.Field(i).Tag.Get("aws")))
+	for i, f := range constrainedOf(v.Type()) {
+		if member := v.Field(i); !absent(member) || f.rules.required {
+			c.member(member, path+f.name, f.rules)
+		}
 	}
 }
 

@@ -180,13 +180,24 @@ func (d *decoder) structure(v reflect.Value, at position) error {
 		return err
 	}
 	fields := fieldsOf(v.Type())
-	return d.members(func(name string) error {
-		i, ok := fields[name]
-		if !ok {
-			return malformedText(d.SkipValue())
+	for d.PeekKind() == '"' {
+		name, err := d.ReadValue()
+		if err != nil {
+			return malformedText(err)
 		}
-		return d.value(v.Field(i), asMember)
-	})
+		// A name with escapes in it is none of ours.
+		i, ok := fields[string(name[1:len(name)-1])]
+		if !ok {
+			err = malformedText(d.SkipValue())
+		} else {
+			err = d.value(v.Field(i), asMember)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return malformedText(err)
 }
 
 // members calls f for every name of the object that was begun, and ends it.

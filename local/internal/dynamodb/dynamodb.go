@@ -55,7 +55,7 @@ type Config struct {
 	Store           *store.Store
 	Clock           clock.Clock
 	// StreamWritten, if set, is called after records came into a stream, so that
-	// its readers need not poll.
+	// its readers need not poll. It must not call the service before it returns.
 	StreamWritten func(streamARN string)
 	// Consumed, if set, hears what each request costs, in capacity units.
 	Consumed func(tableARN string, read, write float64)

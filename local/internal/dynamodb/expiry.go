@@ -6,6 +6,7 @@ package dynamodb
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -108,24 +109,37 @@ func (s *Service) planExpiry() error {
 // expireAtOnce is how many items one transaction deletes.
 const expireAtOnce = 100
 
-// expire deletes what has ended, and plans the next look. What cannot be written
-// now is tried again with the next write or start.
+// retryExpiry is when it is tried again after the store refused.
+const retryExpiry = time.Minute
+
+// expire deletes what has ended, and plans the next look.
 func (s *Service) expire() {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	var err error
 	for _, t := range s.tables {
-		for t.TTL != "" {
-			deleted := 0
-			err := s.write(func(x *session) (err error) {
-				deleted, err = x.expireSome(t)
-				return err
-			})
-			if err != nil || deleted < expireAtOnce {
-				break
-			}
+		err = errors.Join(err, s.expireAll(t))
+	}
+	if err == nil {
+		err = s.planExpiry()
+	}
+	if err != nil {
+		s.expiry.at(s, s.Clock.Now().Add(retryExpiry))
+	}
+}
+
+func (s *Service) expireAll(t *table) error {
+	for t.TTL != "" {
+		deleted := 0
+		err := s.write(func(x *session) (err error) {
+			deleted, err = x.expireSome(t)
+			return err
+		})
+		if err != nil || deleted < expireAtOnce {
+			return err
 		}
 	}
-	_ = s.planExpiry()
+	return nil
 }
 
 // byDynamoDB marks the records of what TTL deletes.

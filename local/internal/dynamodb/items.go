@@ -42,14 +42,12 @@ func (s *Service) updateItem(_ context.Context, in *updateItemInput) (*writeOutp
 // parameters tells which parameters came, for the refusal of mixtures.
 func (c *writeCall) parameters() {
 	e := &c.expressions
-	if c.verb == verbUpdate {
-		e.legacy = append(e.legacy, parameter{"AttributeUpdates", c.updates != nil})
-		e.current = append(e.current, parameter{"UpdateExpression", e.update != nil})
-		e.valued = append(e.valued, "UpdateExpression")
+	e.legacy = []parameter{{"AttributeUpdates", c.updates != nil}, {"ConditionalOperator", c.operator != nil}, {"Expected", c.expected != nil}}
+	e.current = []parameter{{"UpdateExpression", e.update != nil}, {"ConditionExpression", e.condition != nil}}
+	e.valued = []string{"UpdateExpression", "ConditionExpression"}
+	if c.verb != verbUpdate {
+		e.valued = e.valued[1:]
 	}
-	e.legacy = append(e.legacy, parameter{"ConditionalOperator", c.operator != nil}, parameter{"Expected", c.expected != nil})
-	e.current = append(e.current, parameter{"ConditionExpression", e.condition != nil})
-	e.valued = append(e.valued, "ConditionExpression")
 }
 
 // writeItem is the order in which AWS checks a write, and the write.
@@ -225,10 +223,6 @@ func (e effect) returned(asked string) *expr.Map {
 }
 
 // accessTo is the permission to do an action on a table.
-func (s *Service) accessTo(action string, names ...*string) []awswire.Access {
-	var all []awswire.Access
-	for _, name := range names {
-		all = append(all, awswire.Access{Action: "dynamodb:" + action, Resource: s.tableARN(nameOfTable(deref(name)))})
-	}
-	return all
+func (s *Service) accessTo(action string, name *string) []awswire.Access {
+	return []awswire.Access{{Action: "dynamodb:" + action, Resource: s.tableARN(nameOfTable(deref(name)))}}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/smithy-go"
+	"github.com/go-json-experiment/json"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/clock"
@@ -145,3 +146,6 @@ func (w *world) get(table string, key object) object {
 }
 
 func asError[T error](err error, target *T) bool { return errors.As(err, target) }
+
+// unmarshal reads a request as the wire does.
+func (r *input[T]) unmarshal(text string) error { return json.Unmarshal([]byte(text), r) }

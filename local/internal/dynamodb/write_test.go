@@ -1,12 +1,20 @@
 package dynamodb
 
 import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
 func TestConditionalUpdate(t *testing.T) {
@@ -91,4 +99,70 @@ func TestTransactionRefusesOneItemTwice(t *testing.T) {
 	_, err = w.db.TransactWriteItems(w.Context(), &ddb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		{ConditionCheck: &types.ConditionCheck{TableName: aws.String("things"), Key: av(object{"pk": "a"}), ConditionExpression: aws.String("attribute_exists(pk)")}}}})
 	w.refuses("TransactionCanceledException", err)
+}
+
+// TestLastLaptops sells five laptops to twenty buyers at once.
+func TestLastLaptops(t *testing.T) {
+	w := newWorld(t)
+	w.create("stock", false)
+	w.put("stock", object{"pk": "LAPTOP", "quantity": 5})
+	var wait sync.WaitGroup
+	var sold atomic.Int32
+	for range 20 {
+		wait.Go(func() {
+			_, err := w.db.UpdateItem(w.Context(), &ddb.UpdateItemInput{TableName: aws.String("stock"), Key: av(object{"pk": "LAPTOP"}), UpdateExpression: aws.String("ADD quantity :less"),
+				ConditionExpression: aws.String("quantity > :zero"), ExpressionAttributeValues: av(object{":less": -1, ":zero": 0})})
+			if err == nil {
+				sold.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	w.expect("5 0", fmt.Sprint(sold.Load(), " ", w.get("stock", object{"pk": "LAPTOP"})["quantity"]))
+}
+
+// TestInProcess calls as a state machine does.
+func TestInProcess(t *testing.T) {
+	w := newWorld(t)
+	w.create("orders", false)
+	call := func(operation, params string) (string, error) {
+		v, err := w.server.Call(w.Context(), awswire.Root(testAccount), "dynamodb", operation, jsonvalue.MustParse(params))
+		return string(jsonvalue.Append(nil, v)), err
+	}
+	_, err := call("UpdateItem", `{"TableName":"orders","Key":{"pk":{"S":"o1"}},"UpdateExpression":"SET #s = :s","ExpressionAttributeNames":{"#s":"status"},"ExpressionAttributeValues":{":s":{"S":"paid"}}}`)
+	w.must(err)
+	got, err := call("GetItem", `{"TableName":"orders","Key":{"pk":{"S":"o1"}}}`)
+	w.must(err)
+	w.expect(`{"Item":{"pk":{"S":"o1"},"status":{"S":"paid"}}}`, got)
+	_, err = call("PutItem", `{"TableName":"orders","Item":{"pk":{"S":"o1"}},"ConditionExpression":"attribute_not_exists(pk)"}`)
+	w.expect("ConditionalCheckFailedException", awswire.CodeOf(err))
+}
+
+// accesses records what callers needed to be allowed, and allows it.
+type accesses struct{ needed []string }
+
+func (a *accesses) Authorize(_ context.Context, _ awswire.Identity, need awswire.Access) error {
+	a.needed = append(a.needed, fmt.Sprint(need.Action, " ", strings.TrimPrefix(need.Resource, "arn:aws:dynamodb:us-east-1:"+testAccount+":"), " ", need.Context["dynamodb:LeadingKeys"]))
+	return nil
+}
+
+func TestPermissions(t *testing.T) {
+	w := newWorld(t)
+	w.create("orders", true, byCustomer)
+	asked := &accesses{}
+	w.server.Authorizer = asked
+	for _, c := range []struct{ operation, params, needs string }{
+		{"PutItem", `{"TableName":"orders","Item":{"pk":{"S":"a"},"sk":{"N":"1"}}}`, "dynamodb:PutItem table/orders [a]"},
+		{"GetItem", `{"TableName":"arn:aws:dynamodb:us-east-1:` + testAccount + `:table/orders","Key":{"pk":{"S":"a"},"sk":{"N":"1"}}}`, "dynamodb:GetItem table/orders [a]"},
+		{"Query", `{"TableName":"orders","IndexName":"ByCustomer","KeyConditionExpression":"customer = :c","ExpressionAttributeValues":{":c":{"S":"ada"}}}`, "dynamodb:Query table/orders/index/ByCustomer []"},
+		{"BatchWriteItem", `{"RequestItems":{"orders":[{"DeleteRequest":{"Key":{"pk":{"S":"a"},"sk":{"N":"1"}}}},{"PutRequest":{"Item":{"pk":{"S":"b"},"sk":{"N":"1"}}}}]}}`, "dynamodb:BatchWriteItem table/orders [a b]"},
+		{"TransactWriteItems", `{"TransactItems":[{"ConditionCheck":{"TableName":"orders","Key":{"pk":{"S":"b"},"sk":{"N":"1"}},"ConditionExpression":"attribute_exists(pk)"}},
+			{"Update":{"TableName":"orders","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"REMOVE x"}}]}`, "dynamodb:ConditionCheckItem table/orders [b], dynamodb:UpdateItem table/orders [a]"},
+		{"ListTables", `{}`, "dynamodb:ListTables * []"},
+	} {
+		asked.needed = nil
+		_, err := w.server.Call(w.Context(), awswire.Root(testAccount), "dynamodb", c.operation, jsonvalue.MustParse(c.params))
+		w.must(err)
+		w.expect(c.needs, strings.Join(asked.needed, ", "))
+	}
 }
