@@ -11,10 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/clock"
@@ -111,4 +113,29 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// BenchmarkMapRun runs a distributed map of ten thousand items, each a child
+// execution of one Pass.
+func BenchmarkMapRun(b *testing.B) {
+	client := benchService(b)
+	machine := benchMachine(b, client, distributed(`"ItemsPath":"$.items","ResultPath":null,`))
+	items := "[" + strings.Repeat("1,", 9999) + "1]"
+	for b.Loop() {
+		out, err := client.StartExecution(b.Context(), &sfn.StartExecutionInput{StateMachineArn: machine, Input: aws.String(`{"items":` + items + `}`)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for {
+			e, err := client.DescribeExecution(b.Context(), &sfn.DescribeExecutionInput{ExecutionArn: out.ExecutionArn})
+			if err != nil || e.Status == types.ExecutionStatusFailed {
+				b.Fatal(e, err)
+			}
+			if e.Status == types.ExecutionStatusSucceeded {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	b.ReportMetric(10000*float64(b.N)/b.Elapsed().Seconds(), "children/s")
 }

@@ -11,6 +11,7 @@ package stepfunctions
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -141,7 +142,13 @@ func status(e *awswire.Error) int {
 }
 
 // do runs a task and returns what came of it.
-func (s *Service) do(c *call) answer {
+func (s *Service) do(c *call) (a answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.Error("a task panicked", "execution", c.execution, "state", c.State, "panic", p, "stack", string(debug.Stack()))
+			a = failed("States.Runtime", fmt.Sprintf("The local AWS failed at this task: %v", p))
+		}
+	}()
 	if a, ok := s.mocked(c); ok {
 		return a
 	}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"sync"
 
 	"github.com/stepworks/stepworks/local/internal/asl/interp"
@@ -146,15 +147,24 @@ func (m *mapRun) tell(msg mapMessage) {
 
 func (m *mapRun) work() {
 	for batch := m.inbox.take(); len(batch) > 0; batch = m.inbox.take() {
-		for _, msg := range batch {
-			m.handle(msg)
-		}
-		if err := m.goOn(); err != nil && m.s.ctx.Err() == nil {
+		if err := m.turn(batch); err != nil && m.s.ctx.Err() == nil {
 			m.s.Log.Error("a map run could not go on", "mapRun", m.rec.ARN, "error", err)
 			m.stop(&interp.Error{Name: "States.Runtime", Cause: err.Error()})
 			m.inbox.put(mapMessage{})
 		}
 	}
+}
+
+func (m *mapRun) turn(batch []mapMessage) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	for _, msg := range batch {
+		m.handle(msg)
+	}
+	return m.goOn()
 }
 
 func (m *mapRun) handle(msg mapMessage) {

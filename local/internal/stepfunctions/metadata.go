@@ -17,7 +17,8 @@ import (
 
 type metadata struct {
 	contentType string
-	length      int // of the body
+	body        string
+	length      int // of the body, when it is not at hand
 	date        time.Time
 	lambda      string // the executed version, of a function's answer
 	dynamoDB    bool
@@ -32,10 +33,11 @@ func (m metadata) headers(requestID string) []header {
 	case m.lambda != "":
 		common = []header{{"X-Amz-Executed-Version", m.lambda}, {"x-amzn-Remapped-Content-Length", "0"}, {"Connection", "keep-alive"}, {"x-amzn-RequestId", requestID}}
 	case m.dynamoDB:
-		sum := strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(requestID))), 10)
+		sum := strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(m.body))), 10)
 		common = []header{{"Server", "Server"}, {"Connection", "keep-alive"}, {"x-amzn-RequestId", requestID}, {"x-amz-crc32", sum}}
 	}
-	common = append(common, header{"Content-Length", strconv.Itoa(m.length)}, header{"Date", m.date.UTC().Format(http.TimeFormat)})
+	length := max(m.length, len(m.body))
+	common = append(common, header{"Content-Length", strconv.Itoa(length)}, header{"Date", m.date.UTC().Format(http.TimeFormat)})
 	if m.lambda != "" {
 		id := strings.ReplaceAll(requestID, "-", "")
 		common = append(common, header{"X-Amzn-Trace-Id", fmt.Sprintf("root=1-%08x-%s;parent=%s;sampled=0", m.date.Unix(), id[8:], id[:16])})

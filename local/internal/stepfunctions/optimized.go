@@ -50,7 +50,7 @@ func (s *Service) request(c *call, params jsonvalue.Value, m metadata) answer {
 	}
 	m.date = s.now()
 	if m.length == 0 {
-		m.length = len(jsonvalue.String(v))
+		m.body = jsonvalue.String(v)
 	}
 	var b jsonvalue.Builder
 	if o, ok := v.(*jsonvalue.Object); ok {

@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -128,8 +129,14 @@ func (r *run) work() {
 	}
 }
 
-// advance takes the execution through a batch of events.
+// advance takes the execution through a batch of events. A fault of this program
+// costs that execution its turn, not the process its life.
 func (r *run) advance(batch []message) (accepted []bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	accepted = make([]bool, len(batch))
 	if err := r.load(); err != nil {
 		if errors.Is(err, errEnded) { // and the event came too late
