@@ -161,3 +161,37 @@ func TestVersionsRun(t *testing.T) {
 		}
 	}
 }
+
+// TestDebugged runs a function under a debugger that is a shell script: it starts
+// the program after the "--" of its own options.
+func TestDebugged(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("NOT CHECKED: the debugger of this test is a shell script")
+	}
+	path := t.TempDir()
+	t.Setenv("PATH", path+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if address, err := Debuggable(); err == nil {
+		t.Logf("Delve is installed here; %s", address)
+	} else if !strings.Contains(err.Error(), "go install github.com/go-delve/delve/cmd/dlv@latest") {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(path, "dlv"), []byte("#!/bin/sh\nexec $6\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.change = func(c *Config) { c.Debug = "f" }
+	w.reboot()
+	w.create("f", member("Timeout", jsonvalue.Int(1)))
+	out, err := w.sdk.Invoke(context.Background(), &awslambda.InvokeInput{FunctionName: aws.String("f"), LogType: "Tail", Payload: []byte(`{"Do":"context"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonvalue.Parse(out.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, _ := v.(*jsonvalue.Object).Get("left")
+	if ms, _ := left.(jsonvalue.Number).Int64(); ms < 1e6 {
+		t.Errorf("%d ms are left: a function that is debugged has no timeout", ms)
+	}
+}

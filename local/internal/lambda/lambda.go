@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -121,9 +122,12 @@ func New(cfg Config) (*Service, error) {
 		s.Dir, s.removeDir = dir, true
 	}
 	var err error
+	if s.Dir, err = filepath.Abs(s.Dir); err != nil { // functions have another working directory
+		return nil, err
+	}
 	s.environments, err = sandbox.New(sandbox.Config{
 		Region: s.Region, Account: s.Account, Endpoint: s.Endpoint, Variables: s.Variables, Clock: s.Clock, Credentials: s.Credentials,
-		Logs: s.Logs, Log: s.Log, MaxEnvironments: s.MaxEnvironments, IdleAfter: s.IdleAfter,
+		Logs: s.Logs, Log: s.Log, TempDir: filepath.Join(s.Dir, "tmp"), MaxEnvironments: s.MaxEnvironments, IdleAfter: s.IdleAfter,
 	})
 	if err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ func (e *environment) spawn() (*fault, error) {
 			return nil, fmt.Errorf("credentials of %s for function %s: %w", e.spec.Role, e.spec.Function, err)
 		}
 	}
-	home, err := os.MkdirTemp("", "stepworks-"+e.spec.Function+"-")
+	home, err := os.MkdirTemp(e.m.TempDir, "stepworks-"+e.spec.Function+"-")
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (m *Manager) ready(e *environment) {
 	}
 	e.state = idle
 	e.idleSince = time.Now()
-	if e.retired || m.closing {
+	if e.retired || m.closing || time.Since(e.begun) > maxAge {
 		m.end(e)
 		return
 	}

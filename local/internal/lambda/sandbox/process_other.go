@@ -10,3 +10,4 @@ import "syscall"
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func (p *process) peakMemoryMB() int { return 0 }
+func (p *process) memoryMB() int     { return 0 }

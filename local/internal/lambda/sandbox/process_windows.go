@@ -10,5 +10,6 @@ func childAttributes() *syscall.SysProcAttr { return nil }
 func (p *process) kill()             { _ = p.cmd.Process.Kill() }
 func (p *process) terminate()        { p.kill() }
 func (p *process) peakMemoryMB() int { return 0 }
+func (p *process) memoryMB() int     { return 0 }
 
 func readAvailable(uintptr, []byte) int { return 0 }

@@ -20,9 +20,10 @@
 // they next ask for work, and a process that outlives its parent can take none
 // from another, because the listener's paths carry a token of this start.
 //
-// It does not isolate: a function can read the developer's files and use more
-// memory than MemorySize. It knows no roles, versions or retries; the service
-// does. Start at [Manager.Invoke].
+// It does not isolate: a function can read the developer's files. One that uses
+// more than its MemorySize is ended as on AWS, but on Linux only. The package
+// knows no roles, versions or retries; the service does. Start at
+// [Manager.Invoke].
 package sandbox
 
 import (
@@ -34,6 +35,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -44,6 +46,10 @@ import (
 // ErrClosed is what Invoke answers for an invocation that Close cut short. It
 // says nothing about the function.
 var ErrClosed = errors.New("the execution environments are shutting down")
+
+// maxAge is how long an environment is used. AWS replaces them after some hours,
+// too, and the credentials that it was started with do not last for ever.
+const maxAge = 8 * time.Hour
 
 // accountConcurrency is how many invocations an account may have in flight:
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -58,6 +64,7 @@ type Config struct {
 	Credentials     CredentialsFunc   // nil: functions get fixed, meaningless keys
 	Logs            LogSink           // nil: output is dropped
 	Log             *slog.Logger      // nil: the default one
+	TempDir         string            // absolute: where functions find their temporary folders; empty: the system's. It is emptied first
 	MaxEnvironments int               // processes at once; 0: 64
 	IdleAfter       time.Duration     // an unused environment's life; 0: 5 minutes
 }
@@ -174,6 +181,11 @@ func New(cfg Config) (*Manager, error) {
 	if cfg.IdleAfter == 0 {
 		cfg.IdleAfter = 5 * time.Minute
 	}
+	if cfg.TempDir != "" { // what a killed process left goes
+		if err := errors.Join(os.RemoveAll(cfg.TempDir), os.MkdirAll(cfg.TempDir, 0o700)); err != nil {
+			return nil, fmt.Errorf("the functions' temporary folder: %w", err)
+		}
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("the Runtime API of the functions cannot listen: %w", err)
@@ -188,6 +200,7 @@ func New(cfg Config) (*Manager, error) {
 	go func() { _ = m.server.Serve(listener) }()
 	go m.startLoop()
 	go m.reapLoop()
+	go m.watchMemory()
 	return m, nil
 }
 
@@ -237,6 +250,9 @@ func (m *Manager) Retire(function, version string) {
 	for key, p := range m.pools {
 		if key.function == function && (version == "" || key.version == version) {
 			m.retire(p, "")
+			if len(p.queue) == 0 {
+				delete(m.pools, key)
+			}
 		}
 	}
 }
@@ -317,6 +333,43 @@ func (m *Manager) reap(now time.Time) {
 			m.end(e)
 		}
 	}
+}
+
+// memoryCheck is how often the memory of the functions at work is looked at.
+const memoryCheck = 50 * time.Millisecond
+
+// watchMemory ends functions that use more memory than they have:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+func (m *Manager) watchMemory() {
+	tick := time.NewTicker(memoryCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-m.stop:
+			return
+		case <-tick.C:
+			for _, e := range m.atWork() {
+				if e.proc.memoryMB() > e.spec.MemoryMB {
+					e.kill()
+				}
+			}
+		}
+	}
+}
+
+// atWork are the environments that run an invocation whose memory is bounded.
+func (m *Manager) atWork() (list []*environment) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.total == 0 {
+		return nil
+	}
+	for _, e := range m.environments {
+		if e.state == busy && e.proc != nil && !e.spec.Debug && e.spec.MemoryMB > 0 {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 func randomHex(n int) string {

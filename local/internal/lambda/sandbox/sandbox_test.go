@@ -135,6 +135,7 @@ func TestOutcomes(t *testing.T) {
 		payload, kind    string
 		logged           string // a pattern
 		endsTheProcess   bool
+		linux            bool
 		onlyTheBeginning bool
 	}{
 		{name: "answer", event: `{"Do":"echo","Text":"é<&>"}`, payload: `{"Do":"echo","Text":"é<&>","Size":0,"Delay":0}`, logged: `START RequestId: ID Version: \$LATEST\nEND RequestId: ID\nREPORT RequestId: ID\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\tMax Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t$`},
@@ -147,6 +148,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "exit in good health", event: `{"Do":"exit"}`, payload: exited + `out providing a reason"}`, kind: "Runtime.ExitError", endsTheProcess: true},
 		{name: "timeout", event: `{"Do":"sleep","Delay":60000}`, change: func(s *Spec) { s.Timeout = 50 * time.Millisecond }, kind: "Sandbox.Timedout", endsTheProcess: true,
 			payload: `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: ID Error: Task timed out after 0.05 seconds"}`, logged: `Z ID Task timed out after 0.05 seconds\nEND`},
+		{name: "out of memory", event: `{"Do":"memory","Size":300000000}`, kind: "Runtime.ExitError", endsTheProcess: true, linux: true, payload: exited + ` error: signal: killed"}`},
 		{name: "too large", event: `{"Do":"large","Size":6291555}`, kind: "Function.ResponseSizeTooLarge", endsTheProcess: true,
 			payload: `{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`},
 		{name: "just not too large", event: `{"Do":"large","Size":6291554}`, payload: `"aaa`, onlyTheBeginning: true},
@@ -161,6 +163,9 @@ func TestOutcomes(t *testing.T) {
 			payload: `{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: ID Error: handler.go:3:1: undefined: x"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.linux && runtime.GOOS != "linux" {
+				t.Skip("NOT CHECKED: only Linux tells how much memory a process has")
+			}
 			b := newBench(t, Config{})
 			s := function()
 			if c.change != nil {
@@ -468,5 +473,48 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 	_, err := b.Invoke(context.Background(), function(func(s *Spec) { s.Role = "arn:role" }), b.invocation(`{}`))
 	if err == nil || !strings.Contains(err.Error(), "arn:role for function f: there is no such role") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAKilledParentTakesItsFunctionsAlong starts this test's program again as the
+// parent of a function and kills it.
+func TestAKilledParentTakesItsFunctionsAlong(t *testing.T) {
+	if os.Getenv("SANDBOX_PARENT") != "" {
+		b := newBench(t, Config{TempDir: os.Getenv("SANDBOX_PARENT")})
+		b.invoke(function(), `{"Do":"pid","Text":"`+os.Getenv("SANDBOX_PARENT")+`/pid"}`)
+		return
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("NOT CHECKED: elsewhere a function ends when it next asks for work")
+	}
+	dir := t.TempDir()
+	parent := exec.Command(os.Args[0], "-test.run=^TestAKilledParentTakesItsFunctionsAlong$")
+	parent.Env = append(os.Environ(), "SANDBOX_PARENT="+dir)
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	for pid == 0 {
+		text, _ := os.ReadFile(filepath.Join(dir, "pid"))
+		_, _ = fmt.Sscan(string(text), &pid)
+		time.Sleep(time.Millisecond)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil || strings.Contains(string(status), "State:\tZ") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the function %d outlives its parent", pid)
+		}
+	}
+	// The next parent clears away what the killed one left.
+	newBench(t, Config{TempDir: dir})
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left over: %v, %v", left, err)
 	}
 }

@@ -74,6 +74,17 @@ func handle(ctx context.Context, in event) (any, error) {
 			}
 			time.Sleep(time.Millisecond)
 		}
+	case "pid":
+		err := os.WriteFile(in.Text, []byte(fmt.Sprintln(os.Getpid())), 0o600)
+		time.Sleep(time.Minute)
+		return nil, err
+	case "memory":
+		hoard := make([]byte, in.Size)
+		for i := range hoard {
+			hoard[i] = byte(i)
+		}
+		time.Sleep(time.Minute)
+		return len(hoard), nil
 	case "child":
 		return exec.Command("sleep", "300").Start(), nil
 	case "large":
