@@ -256,6 +256,25 @@ func TestCallUsesTheSDKsNames(t *testing.T) {
 	}
 }
 
+type named struct {
+	Name string `json:"Name" check:"required,max=3"`
+}
+
+func TestChecksOfEmbeddedStructs(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+	}{
+		{"", "Value null at 'name' failed to satisfy constraint: Member must not be null"},
+		{"long", "less than or equal to 3"},
+		{"ok", ""},
+	} {
+		err := check(&struct{ named }{named{c.name}})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%q: %v", c.name, err)
+		}
+	}
+}
+
 func FuzzCBOR(f *testing.F) {
 	f.Add([]byte{0xbf, 0x61, 'a', 0x9f, 1, 0xff, 0xff})
 	f.Add([]byte{0xa1, 0x61, 'a', 0xc1, 0xfb, 0, 0, 0, 0, 0, 0, 0, 0})
