@@ -29,6 +29,10 @@ type Clock interface {
 	// AfterFunc calls f once, in its own goroutine and with the clock held,
 	// when d has passed. A d of zero or less means as soon as possible.
 	AfterFunc(d time.Duration, f func()) *Timer
+	// Background is AfterFunc for what would otherwise drive a virtual clock on
+	// and on, or far ahead: recurring schedules, expiry. It is called in its turn
+	// when the clock comes by, but the clock does not move for it alone.
+	Background(d time.Duration, f func()) *Timer
 	// Hold keeps a virtual clock from jumping until release is called, once or
 	// more often.
 	Hold() (release func())
@@ -63,6 +67,8 @@ func (c *scaled) AfterFunc(d time.Duration, f func()) *Timer {
 	t := time.AfterFunc(time.Duration(float64(d)/c.factor), f)
 	return &Timer{stop: t.Stop}
 }
+
+func (c *scaled) Background(d time.Duration, f func()) *Timer { return c.AfterFunc(d, f) }
 
 func (c *scaled) Hold() func() { return func() {} }
 

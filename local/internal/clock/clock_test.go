@@ -74,6 +74,33 @@ func TestVirtualGraceIsCutShortByAHold(t *testing.T) {
 	}
 }
 
+func TestBackgroundTimersDoNotDrive(t *testing.T) {
+	c := NewVirtual(start, 0)
+	var mu sync.Mutex
+	fired := map[string]time.Duration{}
+	note := func(s string) func() {
+		return func() { mu.Lock(); defer mu.Unlock(); fired[s] = c.Now().Sub(start) }
+	}
+	c.Background(time.Hour, note("hourly"))
+	c.Background(48*time.Hour, note("later"))
+	if err := c.Quiet(t.Context()); err != nil || len(fired) != 0 {
+		t.Errorf("%v %v", fired, err)
+	}
+	c.AfterFunc(24*time.Hour, note("day"))
+	if err := c.Quiet(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(fired) != 2 || fired["hourly"] != time.Hour || fired["day"] != 24*time.Hour {
+		t.Errorf("%v", fired)
+	}
+	if !c.Skip() || c.Skip() {
+		t.Error("Skip must jump to the one timer left, and then to none")
+	}
+	if err := c.Quiet(t.Context()); err != nil || fired["later"] != 48*time.Hour {
+		t.Errorf("%v %v", fired, err)
+	}
+}
+
 func TestPollingDoesNotStopVirtualTime(t *testing.T) {
 	const grace = 20 * time.Millisecond
 	c := NewVirtual(start, grace)

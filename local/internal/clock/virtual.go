@@ -16,6 +16,7 @@ type Virtual struct {
 	mu     sync.Mutex
 	now    time.Time
 	timers timerHeap
+	drive  int // how many timers are not background
 	seq    uint64
 	held   int
 	since  time.Time     // on the wall: when it became idle
@@ -48,15 +49,35 @@ func (c *Virtual) Hold() func() {
 }
 
 // AfterFunc implements [Clock].
-func (c *Virtual) AfterFunc(d time.Duration, f func()) *Timer {
+func (c *Virtual) AfterFunc(d time.Duration, f func()) *Timer { return c.set(d, f, true) }
+
+// Background implements [Clock].
+func (c *Virtual) Background(d time.Duration, f func()) *Timer { return c.set(d, f, false) }
+
+func (c *Virtual) set(d time.Duration, f func(), drives bool) *Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seq++
-	t := &timer{at: c.now.Add(max(d, 0)), seq: c.seq, f: f}
+	t := &timer{at: c.now.Add(max(d, 0)), seq: c.seq, f: f, drives: drives}
 	heap.Push(&c.timers, t)
+	if drives {
+		c.drive++
+	}
 	c.spent, c.since = 0, time.Now()
 	c.settle()
 	return &Timer{stop: func() bool { return c.remove(t) }}
+}
+
+// Skip jumps to the next timer, of the background too, and reports whether there
+// was one. It waits for nobody who holds the clock.
+func (c *Virtual) Skip() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.timers) == 0 {
+		return false
+	}
+	c.jump()
+	return true
 }
 
 // Next returns the time of the next timer.
@@ -69,11 +90,12 @@ func (c *Virtual) Next() (at time.Time, ok bool) {
 	return c.timers[0].at, true
 }
 
-// Quiet waits until nobody holds the clock and no timer is left.
+// Quiet waits until nobody holds the clock and no timer is left but those of the
+// background.
 func (c *Virtual) Quiet(ctx context.Context) error {
 	for {
 		c.mu.Lock()
-		if c.held == 0 && len(c.timers) == 0 {
+		if c.held == 0 && c.drive == 0 {
 			c.mu.Unlock()
 			return nil
 		}
@@ -113,6 +135,7 @@ func (c *Virtual) remove(t *timer) bool {
 		return false
 	}
 	heap.Remove(&c.timers, t.index)
+	c.left(t)
 	c.settle()
 	return true
 }
@@ -121,13 +144,13 @@ func (c *Virtual) remove(t *timer) bool {
 func (c *Virtual) settle() {
 	switch {
 	case c.held > 0:
-	case len(c.timers) > 0 && c.grace == 0:
+	case c.drive > 0 && c.grace == 0:
 		c.jump()
-	case len(c.timers) > 0:
+	case c.drive > 0:
 		time.AfterFunc(c.grace-c.spent, func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if c.held == 0 && len(c.timers) > 0 && c.spent+time.Since(c.since) >= c.grace {
+			if c.held == 0 && c.drive > 0 && c.spent+time.Since(c.since) >= c.grace {
 				c.jump()
 			}
 		})
@@ -141,6 +164,7 @@ func (c *Virtual) settle() {
 // others. c.mu is held.
 func (c *Virtual) jump() {
 	t := heap.Pop(&c.timers).(*timer)
+	c.left(t)
 	c.spent, c.since = 0, time.Now()
 	if t.at.After(c.now) {
 		c.now = t.at
@@ -152,11 +176,19 @@ func (c *Virtual) jump() {
 	}()
 }
 
+// left counts a timer out; c.mu is held.
+func (c *Virtual) left(t *timer) {
+	if t.drives {
+		c.drive--
+	}
+}
+
 type timer struct {
-	at    time.Time
-	seq   uint64
-	f     func()
-	index int // in the heap; -1 when it left
+	at     time.Time
+	seq    uint64
+	f      func()
+	drives bool
+	index  int // in the heap; -1 when it left
 }
 
 type timerHeap []*timer

@@ -23,13 +23,14 @@ func NewAlarms(c clock.Clock) *Alarms {
 	return &Alarms{clock: c, timers: map[string]*clock.Timer{}}
 }
 
-// Set calls f at a time, in place of what was set by this name before.
+// Set calls f at a time, in place of what was set by this name before. A schedule
+// does not drive a virtual clock: a daily one would make years go by.
 func (a *Alarms) Set(name string, at time.Time, f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.timers[name].Stop()
 	if !a.closed {
-		a.timers[name] = a.clock.AfterFunc(at.Sub(a.clock.Now()), f)
+		a.timers[name] = a.clock.Background(at.Sub(a.clock.Now()), f)
 	}
 }
 

@@ -77,7 +77,7 @@ func (e *expiryTimer) at(s *Service, t time.Time) {
 	}
 	e.timer.Stop()
 	e.next = t
-	e.timer = s.Clock.AfterFunc(t.Sub(s.Clock.Now()), func() {
+	e.timer = s.Clock.Background(t.Sub(s.Clock.Now()), func() {
 		e.mu.Lock()
 		e.next = time.Time{}
 		e.mu.Unlock()
