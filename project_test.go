@@ -128,7 +128,7 @@ var layers = struct {
 	ground, pure, services []string
 }{
 	ground:   []string{"jsonvalue", "clock", "store", "awswire", "journal", "conformance", "delivery"},
-	pure:     []string{"asl", "asl/jsonpath", "asl/intrinsic", "asl/jsonata", "asl/interp", "eventpattern", "dynamodb/expr", "template", "jsonvalue", "graph", "schedule"},
+	pure:     []string{"asl", "asl/jsonpath", "asl/intrinsic", "asl/jsonata", "asl/interp", "asl/mockfile", "eventpattern", "dynamodb/expr", "template", "jsonvalue", "graph", "schedule"},
 	services: []string{"stepfunctions", "eventbridge", "lambda", "dynamodb", "s3", "sqs", "sns", "cloudwatch", "iam", "logs", "scheduler", "secretsmanager", "ssm", "cloudformation"},
 }
 

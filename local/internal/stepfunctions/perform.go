@@ -7,6 +7,7 @@ import (
 
 	"github.com/stepworks/stepworks/local/internal/asl"
 	"github.com/stepworks/stepworks/local/internal/asl/interp"
+	"github.com/stepworks/stepworks/local/internal/asl/mockfile"
 	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/journal"
 )
@@ -75,7 +76,7 @@ type call struct {
 	execution  string // ARN
 	as         awswire.Identity
 	trace      string
-	mocked     []mockedAttempt
+	mocked     mockfile.Attempts
 	machineARN string
 }
 
