@@ -4,6 +4,9 @@
 //	go run ./local up      keep it running, for the AWS CLI, SDKs and `make run ENDPOINT=...`
 //	go run ./local run     start it, deploy, tell the stories, stop; exit 1 if one goes wrong
 //	go run ./local check   say what is wrong with template and machines, file and line
+//	go run ./local exec    run one state machine with mocked tasks, in virtual time
+//	go run ./local explain say of every rule whether an event matches it, and why not
+//	go run ./local invoke  invoke one function of the template
 //	go run ./local env     print the exports that point the CLI and SDKs at it
 //	go run ./local reset   forget its state
 //
@@ -24,11 +27,14 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Up    upCommand    `cmd:"" help:"Deploy the template and keep the local AWS running."`
-	Run   runCommand   `cmd:"" help:"Deploy the template, tell the stories, and stop."`
-	Check checkCommand `cmd:"" help:"Say what is wrong with the template and its state machines, with file and line."`
-	Env   envCommand   `cmd:"" help:"Print the exports that point the AWS CLI and SDKs at the running local AWS."`
-	Reset resetCommand `cmd:"" help:"Forget the state under .local."`
+	Up      upCommand      `cmd:"" help:"Deploy the template and keep the local AWS running."`
+	Run     runCommand     `cmd:"" help:"Deploy the template, tell the stories, and stop."`
+	Check   checkCommand   `cmd:"" help:"Say what is wrong with the template and its state machines, with file and line."`
+	Exec    execCommand    `cmd:"" help:"Run one state machine with mocked tasks, in virtual time."`
+	Explain explainCommand `cmd:"" help:"Say of every rule whether an event matches it, and why not."`
+	Invoke  invokeCommand  `cmd:"" help:"Invoke one function of the template."`
+	Env     envCommand     `cmd:"" help:"Print the exports that point the AWS CLI and SDKs at the running local AWS."`
+	Reset   resetCommand   `cmd:"" help:"Forget the state under .local."`
 }
 
 func main() {

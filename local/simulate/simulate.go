@@ -13,8 +13,7 @@
 //
 // It is the interpreter of the local AWS, so it behaves as `make up` does: same
 // errors, same histories. No service stands behind it: a task that is not mocked
-// fails the run with the error Simulate.Unmocked, which no retrier or catcher of
-// a machine should name; States.ALL takes it, as it takes every error.
+// ends the run with [Unmocked] and a cause that names the state.
 //
 // The same machine run with the same input and answers gives the same result. A
 // Machine may not be used by several goroutines at once. Start at [Load].
@@ -32,8 +31,9 @@ import (
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
-// Unmocked is the error of a task that nothing answers.
-const Unmocked = "Simulate.Unmocked"
+// Unmocked is the error of a task that nothing answers: the one that no retrier
+// and no catcher takes, so a forgotten mock cannot pass for a failure of the task.
+const Unmocked = "States.Runtime"
 
 // Machine is a state machine with answers for its tasks.
 type Machine struct {

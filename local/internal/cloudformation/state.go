@@ -4,6 +4,7 @@ package cloudformation
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
@@ -103,4 +104,16 @@ func (r *resourceState) setAttributes(values map[string]jsonvalue.Value) {
 	for name, v := range values {
 		r.Attributes[name] = jsonvalue.String(v)
 	}
+}
+
+// PhysicalID returns what a resource of a stack is called.
+func (s *Service) PhysicalID(stack, logicalID string) (string, error) {
+	state, err := s.load(stack)
+	if err != nil {
+		return "", err
+	}
+	if r := state.Resources[logicalID]; r != nil {
+		return r.PhysicalID, nil
+	}
+	return "", fmt.Errorf("the stack %s has no resource %s", stack, logicalID)
 }

@@ -1,0 +1,73 @@
+package main
+
+// This file defines `exec`: running one state machine with mocked tasks, in
+// virtual time.
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/stepworks/stepworks/local/simulate"
+)
+
+type execCommand struct {
+	File     string `arg:"" help:"The definition, *.asl.json."`
+	Input    string `short:"i" placeholder:"FILE" help:"The input, JSON; without it, {}."`
+	Mock     string `placeholder:"FILE" help:"Answers for tasks, a mock file in the format of Step Functions Local."`
+	Machine  string `placeholder:"NAME" help:"The machine's name in the mock file, if it has several."`
+	Case     string `placeholder:"NAME" help:"The test case, if the machine has several."`
+	Coverage bool   `help:"Say which places of the definition the run did not take."`
+	JSON     bool   `name:"json" help:"Print the result as JSON, history included."`
+}
+
+// Run runs the machine; the command fails when the machine does.
+func (c *execCommand) Run(context.Context) error {
+	m, err := simulate.Load(c.File, simulate.Anything)
+	if err != nil {
+		return err
+	}
+	input := []byte("{}")
+	if c.Input != "" {
+		if input, err = os.ReadFile(c.Input); err != nil {
+			return err
+		}
+	}
+	if c.Mock != "" {
+		file, err := os.ReadFile(c.Mock)
+		if err != nil {
+			return err
+		}
+		if err := m.Mocks(file, c.Machine, c.Case); err != nil {
+			return fmt.Errorf("%s: %w", c.Mock, err)
+		}
+	}
+	run := m.Run(string(input))
+	if err := c.print(m, run); err != nil {
+		return err
+	}
+	if run.Status != simulate.Succeeded {
+		return fmt.Errorf("%s: the execution ended as %s", c.File, run.Status)
+	}
+	return nil
+}
+
+func (c *execCommand) print(m *simulate.Machine, run simulate.Run) error {
+	if c.JSON {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(run)
+	}
+	fmt.Printf("status   %s after %v\npath     %s\n", run.Status, run.Took, strings.Join(run.Path, " → "))
+	if run.Status == simulate.Succeeded {
+		fmt.Println("output  ", run.Output)
+	} else {
+		fmt.Printf("error    %s\ncause    %s\n", run.Error, run.Cause)
+	}
+	if c.Coverage {
+		fmt.Println("coverage", m.Coverage())
+	}
+	return nil
+}
