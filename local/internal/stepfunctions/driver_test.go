@@ -158,6 +158,7 @@ func TestStatusChangesAreEvents(t *testing.T) {
 	m := w.machine("m", `{"StartAt":"A","States":{"A":{"Type":"Fail","Error":"E","Cause":"C"}}}`)
 	arn := w.startNamed(m, "e", `{"a":1}`)
 	w.finish(arn)
+	w.pass(time.Second)
 	if len(w.events) != 2 {
 		t.Fatalf("%d events", len(w.events))
 	}

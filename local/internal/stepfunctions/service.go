@@ -130,6 +130,7 @@ type Service struct {
 	waiting []func() // what Start does last, while it is under way; else nil
 
 	activities activityQueues
+	publishers [publishers]inbox[publication]
 }
 
 // New returns the service. It does nothing by itself until [Service.Start].

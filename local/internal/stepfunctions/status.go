@@ -6,6 +6,7 @@ package stepfunctions
 
 import (
 	"context"
+	"hash/maphash"
 
 	"github.com/stepworks/stepworks/local/internal/asl/interp"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
@@ -20,9 +21,35 @@ func (s *Service) publishStatus(ctx context.Context, rec *record) {
 	if s.PublishServiceEvent == nil || rec.Express || rec.MapRun != "" {
 		return
 	}
-	s.PublishServiceEvent(ctx, ServiceEvent{
-		Source: "aws.states", DetailType: "Step Functions Execution Status Change", Resources: []string{rec.ARN}, Detail: statusDetail(rec),
-	})
+	e := ServiceEvent{Source: "aws.states", DetailType: "Step Functions Execution Status Change", Resources: []string{rec.ARN}, Detail: statusDetail(rec)}
+	p := &s.publishers[maphash.String(publisherSeed, rec.ARN)%publishers]
+	if !p.put(publication{ctx, e}) {
+		return
+	}
+	release := s.Clock.Hold()
+	if !s.execute(func() { defer release(); s.publishAll(p) }) {
+		release()
+	}
+}
+
+// publishers is how many events are published at once: whoever takes them may
+// have to wait for a disk, and executions do not wait for that. One execution's
+// events keep their order, as they go through the same publisher.
+const publishers = 16
+
+var publisherSeed = maphash.MakeSeed()
+
+type publication struct {
+	ctx   context.Context
+	event ServiceEvent
+}
+
+func (s *Service) publishAll(p *inbox[publication]) {
+	for batch := p.take(); len(batch) > 0; batch = p.take() {
+		for _, x := range batch {
+			s.PublishServiceEvent(x.ctx, x.event)
+		}
+	}
 }
 
 func statusDetail(rec *record) jsonvalue.Value {
