@@ -241,7 +241,7 @@ func (s *Service) listActivities(_ context.Context, in *listActivitiesInput) (*l
 	out := new(listActivitiesOutput)
 	return out, s.Store.View(func(r store.Reader) error {
 		var err error
-		out.Activities, out.NextToken, err = pageForward(r, bucketActivity, "", "", in.NextToken, pageSize(in.MaxResults, defaultPage), func(_ string, text []byte) (activityView, bool) {
+		out.Activities, out.NextToken, err = pageForward(r, bucketActivity, "", "", in.NextToken, pageSize(in.MaxResults), func(_ string, text []byte) (activityView, bool) {
 			var a activity
 			ok := json.Unmarshal(text, &a) == nil
 			return activityView{ActivityArn: s.arn(kindActivity, a.Name), Name: a.Name, CreationDate: atMillis(a.Created)}, ok

@@ -273,7 +273,7 @@ func (s *Service) listAliases(_ context.Context, in *listAliasesInput) (*listAli
 	out := new(listAliasesOutput)
 	err = s.Store.View(func(r store.Reader) error {
 		var err error
-		out.StateMachineAliases, out.NextToken, err = pageForward(r, bucketAlias, from, to, in.NextToken, pageSize(in.MaxResults, defaultPage), func(_ string, text []byte) (listedAlias, bool) {
+		out.StateMachineAliases, out.NextToken, err = pageForward(r, bucketAlias, from, to, in.NextToken, pageSize(in.MaxResults), func(_ string, text []byte) (listedAlias, bool) {
 			var a alias
 			ok := json.Unmarshal(text, &a) == nil && (res.rest == "" || a.routes(in.StateMachineArn))
 			return listedAlias{s.arn(kindMachine, res.name, a.Name), atMillis(a.Created)}, ok

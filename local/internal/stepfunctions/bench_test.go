@@ -41,6 +41,7 @@ func tenPasses() string {
 }
 
 func benchService(b *testing.B) *sfn.Client {
+	b.Helper()
 	st, err := store.Open(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
@@ -60,6 +61,7 @@ func benchService(b *testing.B) *sfn.Client {
 }
 
 func benchMachine(b *testing.B, client *sfn.Client, definition string) *string {
+	b.Helper()
 	out, err := client.CreateStateMachine(b.Context(), &sfn.CreateStateMachineInput{Name: aws.String("bench"), Definition: &definition, RoleArn: aws.String(role)})
 	if err != nil {
 		b.Fatal(err)

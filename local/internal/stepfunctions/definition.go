@@ -56,16 +56,17 @@ func (c *definitionCache) put(hash string, m *asl.Machine) {
 }
 
 // parseDefinition checks a definition that a caller brought.
-func (s *Service) parseDefinition(text, machineType string) (hash string, m *asl.Machine, err error) {
+func (s *Service) parseDefinition(text, machineType string) (hash string, err error) {
 	hash = definitionHash(text, machineType)
-	if m := s.definitions.get(hash); m != nil {
-		return hash, m, nil
+	if s.definitions.get(hash) != nil {
+		return hash, nil
 	}
-	if m, err = asl.Parse(text, asl.MachineType(machineType)); err != nil {
-		return "", nil, definitionError(err)
+	m, err := asl.Parse(text, asl.MachineType(machineType))
+	if err != nil {
+		return "", definitionError(err)
 	}
 	s.definitions.put(hash, m)
-	return hash, m, nil
+	return hash, nil
 }
 
 // definitionError tells of a definition's faults.

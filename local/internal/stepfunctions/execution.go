@@ -158,7 +158,7 @@ func (s *Service) listExecutions(_ context.Context, in *listExecutionsInput) (*l
 	out := new(listExecutionsOutput)
 	err = s.Store.View(func(r store.Reader) error {
 		var err error
-		out.Executions, out.NextToken, err = pageBack(r, bucketList, from, to, in.NextToken, pageSize(in.MaxResults, defaultPage), func(key string, value []byte) (listedExecution, bool) {
+		out.Executions, out.NextToken, err = pageBack(r, bucketList, from, to, in.NextToken, pageSize(in.MaxResults), func(key string, value []byte) (listedExecution, bool) {
 			var e listEntry
 			if json.Unmarshal(value, &e) != nil || !in.admits(e) {
 				return listedExecution{}, false

@@ -37,7 +37,7 @@ func (s *Service) getHistory(_ context.Context, in *historyInput) (*historyOutpu
 	if err != nil {
 		return nil, err
 	}
-	limit := pageSize(in.MaxResults, defaultPage)
+	limit := pageSize(in.MaxResults)
 	out := &historyOutput{Events: []jsontext.Value{}}
 	err = s.Store.View(func(r store.Reader) error {
 		rec, ok := loadRecord(r, key)

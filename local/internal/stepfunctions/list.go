@@ -34,7 +34,7 @@ func (s *Service) listMachines(_ context.Context, in *listMachinesInput) (*listM
 	out := new(listMachinesOutput)
 	return out, s.Store.View(func(r store.Reader) error {
 		var err error
-		out.StateMachines, out.NextToken, err = pageForward(r, bucketMachine, "", "", in.NextToken, pageSize(in.MaxResults, defaultPage), func(_ string, text []byte) (listedMachine, bool) {
+		out.StateMachines, out.NextToken, err = pageForward(r, bucketMachine, "", "", in.NextToken, pageSize(in.MaxResults), func(_ string, text []byte) (listedMachine, bool) {
 			var m machine
 			ok := json.Unmarshal(text, &m) == nil
 			return listedMachine{s.arn(kindMachine, m.Name), m.Name, m.Type, atMillis(m.Created)}, ok
@@ -126,7 +126,7 @@ func (s *Service) validate(_ context.Context, in *validateInput) (*validateOutpu
 		if f.Warning && in.Severity != "WARNING" {
 			continue
 		}
-		if len(out.Diagnostics) == pageSize(in.MaxResults, 100) {
+		if len(out.Diagnostics) == pageSize(in.MaxResults) {
 			out.Truncated = true
 			break
 		}

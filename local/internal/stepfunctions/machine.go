@@ -198,7 +198,7 @@ func (s *Service) newMachine(in *createMachineInput) (*machine, error) {
 	if err := s.configure(m, in.LoggingConfiguration, in.TracingConfiguration, in.EncryptionConfiguration); err != nil {
 		return nil, err
 	}
-	hash, _, err := s.parseDefinition(in.Definition, m.Type)
+	hash, err := s.parseDefinition(in.Definition, m.Type)
 	m.Definition = hash
 	return m, err
 }
@@ -307,7 +307,7 @@ func checkUpdate(in *updateMachineInput) error {
 func (s *Service) changeMachine(tx *store.Tx, m *machine, in *updateMachineInput) (*updateMachineOutput, error) {
 	before := *m
 	if in.Definition != nil {
-		hash, _, err := s.parseDefinition(*in.Definition, m.Type)
+		hash, err := s.parseDefinition(*in.Definition, m.Type)
 		if err != nil {
 			return nil, err
 		}

@@ -75,16 +75,6 @@ func (t tally) failedItems() int64 {
 	return int64(t.Items[interp.Failed] + t.Items[interp.TimedOut] + t.Items[interp.Aborted])
 }
 
-func (t tally) ended() int {
-	n := 0
-	for status, count := range t.Executions {
-		if status != interp.Running {
-			n += count
-		}
-	}
-	return n
-}
-
 // mapRunKey orders map runs by their machine.
 func mapRunKey(arn string) (string, error) {
 	r, err := parseARN(arn, kindMapRun)
@@ -230,7 +220,7 @@ func (s *Service) listMapRuns(_ context.Context, in *listMapRunsInput) (*listMap
 	out := new(listMapRunsOutput)
 	return out, s.withExecution(in.ExecutionArn, func(r store.Reader, _ *record) error {
 		var err error
-		out.MapRuns, out.NextToken, err = pageForward(r, bucketMapRun, from, to, in.NextToken, pageSize(in.MaxResults, defaultPage), func(_ string, text []byte) (listedMapRun, bool) {
+		out.MapRuns, out.NextToken, err = pageForward(r, bucketMapRun, from, to, in.NextToken, pageSize(in.MaxResults), func(_ string, text []byte) (listedMapRun, bool) {
 			var rec mapRecord
 			ok := json.Unmarshal(text, &rec) == nil && rec.Parent == in.ExecutionArn
 			return listedMapRun{rec.Parent, rec.ARN, rec.MachineARN, atMillis(rec.Start), atMillis(rec.Stop)}, ok

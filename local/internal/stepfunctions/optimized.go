@@ -14,21 +14,17 @@ import (
 )
 
 // integrations are the optimized integrations by service and action.
-var integrations map[string]func(*Service, *call) answer
-
-func init() { // an init, because the table reaches itself through nested executions
-	integrations = map[string]func(*Service, *call) answer{
-		"lambda:invoke":         invokeLambda,
-		"dynamodb:getItem":      callDynamoDB,
-		"dynamodb:putItem":      callDynamoDB,
-		"dynamodb:updateItem":   callDynamoDB,
-		"dynamodb:deleteItem":   callDynamoDB,
-		"sqs:sendMessage":       sendMessage,
-		"sns:publish":           publishMessage,
-		"events:putEvents":      putEvents,
-		"states:startExecution": startNested,
-		"http:invoke":           invokeHTTP,
-	}
+var integrations = map[string]func(*Service, *call) answer{
+	"lambda:invoke":         invokeLambda,
+	"dynamodb:getItem":      callDynamoDB,
+	"dynamodb:putItem":      callDynamoDB,
+	"dynamodb:updateItem":   callDynamoDB,
+	"dynamodb:deleteItem":   callDynamoDB,
+	"sqs:sendMessage":       sendMessage,
+	"sns:publish":           publishMessage,
+	"events:putEvents":      putEvents,
+	"states:startExecution": startNested,
+	"http:invoke":           invokeHTTP,
 }
 
 // context carries what the call is caused by, and its trace.

@@ -14,9 +14,9 @@ import (
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 const defaultPage = 100
 
-func pageSize(asked, otherwise int) int {
+func pageSize(asked int) int {
 	if asked <= 0 {
-		return otherwise
+		return defaultPage
 	}
 	return asked
 }

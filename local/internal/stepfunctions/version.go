@@ -152,7 +152,7 @@ func (s *Service) listVersions(_ context.Context, in *listVersionsInput) (*listV
 	out := new(listVersionsOutput)
 	err = s.Store.View(func(r store.Reader) error {
 		var err error
-		out.StateMachineVersions, out.NextToken, err = pageBack(r, bucketVersion, from, to, in.NextToken, pageSize(in.MaxResults, defaultPage), func(_ string, text []byte) (listedVersion, bool) {
+		out.StateMachineVersions, out.NextToken, err = pageBack(r, bucketVersion, from, to, in.NextToken, pageSize(in.MaxResults), func(_ string, text []byte) (listedVersion, bool) {
 			var v version
 			ok := json.Unmarshal(text, &v) == nil
 			return listedVersion{s.versionARN(name, v.Number), atMillis(v.Created)}, ok

@@ -51,7 +51,6 @@ type world struct {
 
 	mu     sync.Mutex
 	stubs  map[string]stub
-	calls  []string
 	events []ServiceEvent
 }
 
@@ -60,6 +59,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // newWorld makes a world whose store is a directory, so that it can be opened
 // again.
 func newWorld(t *testing.T, change ...func(*Config)) *world {
+	t.Helper()
 	w := &world{T: t, dir: t.TempDir(), stubs: map[string]stub{}}
 	w.open(epoch, change...)
 	t.Cleanup(func() { w.shut() })
@@ -133,7 +133,6 @@ func (w *world) Call(ctx context.Context, as awswire.Identity, service, operatio
 	}
 	w.mu.Lock()
 	f := w.stubs[name]
-	w.calls = append(w.calls, name)
 	w.mu.Unlock()
 	if f == nil {
 		return nil, &awswire.Error{Code: "ResourceNotFoundException", Status: 404, Message: "Function not found: " + name}
@@ -261,12 +260,6 @@ func (w *world) history(execution string) string {
 		}
 	}
 	return strings.Join(names, " ")
-}
-
-func (w *world) called() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return strings.Join(w.calls, " ")
 }
 
 func (w *world) expect(want, got string) {
