@@ -15,6 +15,7 @@ import (
 const benchTable = `{"TableName":"stock","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}`
 
 func benchServer(b *testing.B) *rawServer {
+	b.Helper()
 	r := newRawServer(b)
 	r.ask(b, "CreateTable", benchTable)
 	for i := range 100 {
@@ -25,6 +26,7 @@ func benchServer(b *testing.B) *rawServer {
 
 // measureCPU reports the processor's time per operation when the benchmark ends.
 func measureCPU(b *testing.B) func() {
+	b.Helper()
 	used := func() time.Duration {
 		var u syscall.Rusage
 		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -36,10 +38,11 @@ func measureCPU(b *testing.B) func() {
 	return func() { b.ReportMetric(float64((used()-before).Microseconds())/float64(b.N), "cpu-µs/op") }
 }
 
-func (r *rawServer) ask(t testing.TB, operation, body string) []byte {
+func (r *rawServer) ask(tb testing.TB, operation, body string) []byte {
+	tb.Helper()
 	status, text := r.send("DynamoDB_20120810."+operation, "application/x-amz-json-1.0", []byte(body))
 	if status != 200 {
-		t.Fatalf("%s %s: %d %s", operation, body, status, text)
+		tb.Fatalf("%s %s: %d %s", operation, body, status, text)
 	}
 	return text
 }

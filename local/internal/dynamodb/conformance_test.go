@@ -34,16 +34,20 @@ type exchange struct {
 // rawServer answers raw requests.
 type rawServer struct{ handler http.Handler }
 
-func newRawServer(t testing.TB) *rawServer { return newRawServerOf(t, "000000000000") }
+func newRawServer(tb testing.TB) *rawServer {
+	tb.Helper()
+	return newRawServerOf(tb, "000000000000")
+}
 
-func newRawServerOf(t testing.TB, account string) *rawServer {
+func newRawServerOf(tb testing.TB, account string) *rawServer {
+	tb.Helper()
 	st := store.Memory()
-	t.Cleanup(func() { st.Close() })
+	tb.Cleanup(func() { st.Close() })
 	s, err := New(Config{Account: account, Region: "us-east-1", Store: st, Clock: clock.Real()})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return &rawServer{awswire.NewServer(awswire.Config{Account: account, Region: "us-east-1", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, s.API(), s.StreamsAPI())}
 }
 

@@ -21,10 +21,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 )
 
 const maxFaults = 10
+
+// maxARN is the length of the longest ARN.
+const maxARN = 1024
 
 const namePattern = "[a-zA-Z0-9_.-]+"
 
@@ -152,13 +156,17 @@ func absent(v reflect.Value) bool {
 	return false
 }
 
-// inner checks a structure of ours; items, attributes and times check themselves.
+var (
+	itemType      = reflect.TypeFor[item]()
+	attributeType = reflect.TypeFor[attribute]()
+	timeType      = reflect.TypeFor[time.Time]()
+)
+
+// inner checks a structure; items, attributes and times are checked elsewhere.
 func (c *constraints) inner(v reflect.Value, path string) {
-	switch v.Interface().(type) {
-	case item, attribute:
-		return
-	}
-	if v.Type().PkgPath() == reflect.TypeFor[constraints]().PkgPath() {
+	switch v.Type() {
+	case itemType, attributeType, timeType:
+	default:
 		c.structure(v, path+".")
 	}
 }
@@ -181,7 +189,7 @@ func isName(s string) bool {
 func (c *constraints) text(v reflect.Value, path string, r *rules) {
 	s := v.String()
 	n := int64(utf8.RuneCountInString(s))
-	if r.least > 0 && !(strings.HasPrefix(s, "arn:") && n <= 1024) {
+	if r.least > 0 && (!strings.HasPrefix(s, "arn:") || n > maxARN) {
 		if !isName(s) && (s != "" || r.least > 1) {
 			c.fail(v, path, "Member must satisfy regular expression pattern: "+namePattern)
 		}

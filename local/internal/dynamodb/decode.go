@@ -128,13 +128,19 @@ func (d *decoder) value(v reflect.Value, at position) error {
 	return d.structure(v, at)
 }
 
-// begin steps into a structure, map or list, or says what is wrong.
-func (d *decoder) begin(open jsontext.Kind, class string, at position, compound bool) error {
+// begin steps into a structure, map or list if one is next; if not, misfit says
+// what is wrong.
+func (d *decoder) begin(open jsontext.Kind) bool {
+	if d.PeekKind() != open {
+		return false
+	}
+	_, err := d.ReadToken()
+	return err == nil
+}
+
+func (d *decoder) misfit(class string, at position, compound bool) error {
 	kind := d.PeekKind()
 	switch {
-	case kind == open:
-		_, err := d.ReadToken()
-		return err
 	case kind == '[' && compound:
 		return malformed("Unrecognized collection type %s", class)
 	case kind == '[':
@@ -176,8 +182,8 @@ func fieldsOf(t reflect.Type) map[string]int {
 }
 
 func (d *decoder) structure(v reflect.Value, at position) error {
-	if err := d.begin('{', class(v.Type()), at, false); err != nil {
-		return err
+	if !d.begin('{') {
+		return d.misfit(class(v.Type()), at, false)
 	}
 	fields := fieldsOf(v.Type())
 	for d.PeekKind() == '"' {
@@ -216,8 +222,8 @@ func (d *decoder) members(f func(name string) error) error {
 }
 
 func (d *decoder) list(v reflect.Value, at position) error {
-	if err := d.begin('[', class(v.Type()), at, true); err != nil {
-		return err
+	if !d.begin('[') {
+		return d.misfit(class(v.Type()), at, true)
 	}
 	elem := v.Type().Elem()
 	v.Set(reflect.MakeSlice(v.Type(), 0, 4))
@@ -371,8 +377,8 @@ func (e *entries[T]) class() string {
 }
 
 func (e *entries[T]) decode(d *decoder, at position) error {
-	if err := d.begin('{', e.class(), at, true); err != nil {
-		return err
+	if !d.begin('{') {
+		return d.misfit(e.class(), at, true)
 	}
 	*e = entries[T]{}
 	return d.members(func(name string) error {
@@ -381,14 +387,4 @@ func (e *entries[T]) decode(d *decoder, at position) error {
 		*e = append(*e, x)
 		return err
 	})
-}
-
-// get returns the value of name.
-func (e entries[T]) get(name string) (value T, ok bool) {
-	for _, x := range e {
-		if x.Name == name {
-			return x.Value, true
-		}
-	}
-	return value, false
 }

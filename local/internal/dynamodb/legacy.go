@@ -155,8 +155,8 @@ func (x *expectedAttributeValue) condition(name string) (olderCondition, error) 
 	if x.Value != nil {
 		c.values = []expr.Value{x.Value.value}
 	}
-	refuse := func(format string, args ...any) (olderCondition, error) {
-		return c, invalidValues(format+" for Attribute: %s", append(args, name)...)
+	refuse := func(why string) (olderCondition, error) {
+		return c, invalidValues("%s for Attribute: %s", why, name)
 	}
 	switch {
 	case x.Value != nil && x.AttributeValueList != nil:

@@ -62,7 +62,6 @@ type expressions struct {
 	legacy                                     []parameter // the older parameters
 	current                                    []parameter // the expressions, in AWS's order
 	valued                                     []string    // the expressions that values may serve
-	keysBeforeFilter                           bool
 	scope                                      *expr.Scope
 	boundUpdate                                *expr.Update
 	boundCondition, boundFilter                *expr.Condition

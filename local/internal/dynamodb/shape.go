@@ -7,16 +7,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The words of enumerations, in AWS's order.
-const (
-	enumCapacity   = "enum=INDEXES|TOTAL|NONE"
-	enumReturn     = "enum=ALL_NEW|UPDATED_OLD|ALL_OLD|NONE|UPDATED_NEW"
-	enumMetrics    = "enum=SIZE|NONE"
-	enumOnFailure  = "enum=ALL_OLD|NONE"
-	enumSelect     = "enum=SPECIFIC_ATTRIBUTES|COUNT|ALL_ATTRIBUTES|ALL_PROJECTED_ATTRIBUTES"
-	enumComparison = "enum=IN|NULL|BETWEEN|LT|NOT_CONTAINS|EQ|GT|NOT_NULL|NE|LE|BEGINS_WITH|GE|CONTAINS"
-)
-
 type getItemInput struct {
 	ReturnConsumedCapacity   *string  `aws:"enum=INDEXES|TOTAL|NONE"`
 	AttributesToGet          []string `aws:"min=1"`

@@ -105,19 +105,6 @@ func (t *table) index(name string) *index {
 	return nil
 }
 
-// keyAttributes lists the key attributes of the table and its indexes, each once.
-func (t *table) keyAttributes() keySchema {
-	all := slices.Clone(t.key)
-	for _, x := range t.indexes {
-		for _, a := range x.key {
-			if _, ok := all.find(a.Name); !ok {
-				all = append(all, a)
-			}
-		}
-	}
-	return all
-}
-
 func (s *Service) tableARN(name string) string {
 	return fmt.Sprintf("arn:aws:dynamodb:%s:%s:table/%s", s.Region, s.Account, name)
 }

@@ -21,10 +21,14 @@ func (s *Service) createTable(_ context.Context, in *createTableInput) (*createT
 	if s.tables[name] != nil {
 		return nil, inUse("Table already exists: %s", name)
 	}
-	t := s.define(name, in)
+	t, err := s.define(name, in)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.Store.Update(func(tx *store.Tx) error {
 		t.save(tx)
-		return s.beginStream(tx, t)
+		s.beginStream(tx, t)
+		return nil
 	}); err != nil {
 		return nil, err
 	}
@@ -41,9 +45,9 @@ func (s *Service) createTable(_ context.Context, in *createTableInput) (*createT
 }
 
 // define makes a table of a sound request.
-func (s *Service) define(name string, in *createTableInput) *table {
+func (s *Service) define(name string, in *createTableInput) (t *table, err error) {
 	now := s.Clock.Now()
-	t := &table{Name: name, ID: newID(), Created: now, Attributes: in.AttributeDefinitions, Keys: in.KeySchema,
+	t = &table{Name: name, ID: newID(), Created: now, Attributes: in.AttributeDefinitions, Keys: in.KeySchema,
 		PayPerRequest: deref(in.BillingMode) == "PAY_PER_REQUEST", Local: in.LocalSecondaryIndexes, Global: in.GlobalSecondaryIndexes,
 		Tags: in.Tags, Encryption: in.SSESpecification, Class: deref(in.TableClass), Protected: in.DeletionProtectionEnabled != nil && *in.DeletionProtectionEnabled,
 		OnDemand: in.OnDemandThroughput, Warm: in.WarmThroughput, Policy: deref(in.ResourcePolicy)}
@@ -53,25 +57,33 @@ func (s *Service) define(name string, in *createTableInput) *table {
 		t.Read, t.Write = *in.ProvisionedThroughput.ReadCapacityUnits, *in.ProvisionedThroughput.WriteCapacityUnits
 	}
 	if in.StreamSpecification != nil && in.StreamSpecification.StreamEnabled {
-		t.Stream, t.StreamLabel = in.StreamSpecification, streamLabel(now)
+		t.Stream = in.StreamSpecification
+		t.StreamLabel, err = s.streamLabel(name)
 	}
-	return t
+	return t, err
 }
 
-// streamLabel names a stream by the time it was made.
-func streamLabel(now time.Time) string { return now.UTC().Format("2006-01-02T15:04:05.000") }
+// streamLabel names a stream of a table by the time it was made, or by the next
+// millisecond that no earlier stream of a table of this name has.
+func (s *Service) streamLabel(table string) (label string, err error) {
+	err = s.Store.View(func(r store.Reader) error {
+		for at := s.Clock.Now(); ; at = at.Add(time.Millisecond) {
+			label = at.UTC().Format("2006-01-02T15:04:05.000")
+			if _, taken := loadStream(r, s.streamARN(table, label)); !taken {
+				return nil
+			}
+		}
+	})
+	return label, err
+}
 
 // beginStream describes the stream of a table that has just got one.
-func (s *Service) beginStream(tx *store.Tx, t *table) error {
+func (s *Service) beginStream(tx *store.Tx, t *table) {
 	if t.Stream == nil {
-		return nil
+		return
 	}
 	st := &stream{ARN: s.streamARN(t.Name, t.StreamLabel), Label: t.StreamLabel, Table: t.Name, View: deref(t.Stream.StreamViewType), Keys: t.Keys, Created: s.Clock.Now()}
-	if _, ok := loadStream(tx, st.ARN); ok {
-		return inUse("Table %s had a stream %s already: a stream's name is its time to the millisecond", t.Name, t.StreamLabel)
-	}
 	st.save(tx)
-	return nil
 }
 
 func (s *Service) describeTable(_ context.Context, in *describeTableInput) (*describeTableOutput, error) {

@@ -67,9 +67,7 @@ func (s *Service) replace(old, t *table) error {
 	if err := s.Store.Update(func(tx *store.Tx) error {
 		t.save(tx)
 		if t.StreamLabel != old.StreamLabel {
-			if err := s.beginStream(tx, t); err != nil {
-				return err
-			}
+			s.beginStream(tx, t)
 		}
 		if old.stream != nil && t.stream == nil {
 			old.stream.close(tx, s.Clock.Now())
@@ -269,20 +267,21 @@ func (t *table) dropUnusedAttributes() {
 	t.Attributes = slices.DeleteFunc(slices.Clone(t.Attributes), func(a attributeDefinition) bool { return !slices.Contains(used, a.AttributeName) })
 }
 
-func (s *Service) changeStream(t *table, in *updateTableInput) error {
+func (s *Service) changeStream(t *table, in *updateTableInput) (err error) {
 	asked := in.StreamSpecification
 	switch {
 	case asked == nil:
 	case asked.StreamEnabled && t.Stream != nil:
 		return inUse("Table already has an enabled stream: TableName: %s", t.Name)
 	case asked.StreamEnabled:
-		t.Stream, t.StreamLabel = asked, streamLabel(s.Clock.Now())
+		t.Stream = asked
+		t.StreamLabel, err = s.streamLabel(t.Name)
 	case t.Stream == nil:
 		return invalid("Table has no stream to disable: TableName: %s", t.Name)
 	default:
 		t.Stream = nil
 	}
-	return nil
+	return err
 }
 
 func (s *Service) changeSettings(t *table, in *updateTableInput) error {

@@ -44,8 +44,8 @@ func (item) class() string {
 const maxReadDepth = expr.MaxDepth + 8
 
 func (i *item) decode(d *decoder, at position) error {
-	if err := d.begin('{', i.class(), at, true); err != nil {
-		return err
+	if !d.begin('{') {
+		return d.misfit(i.class(), at, true)
 	}
 	i.Map = &expr.Map{}
 	return d.members(func(name string) error {
@@ -73,8 +73,8 @@ const (
 )
 
 func (a *attribute) decode(d *decoder, at position) error {
-	if err := d.begin('{', a.class(), at, false); err != nil {
-		return err
+	if !d.begin('{') {
+		return d.misfit(a.class(), at, false)
 	}
 	types := 0
 	err := d.members(func(name string) error {
@@ -155,8 +155,8 @@ func readNull(d *decoder, a *attribute) error {
 }
 
 func (a *attribute) set(d *decoder, of expr.Kind, read func(*decoder) (string, error)) error {
-	if err := d.begin('[', "java.util.List", asMember, true); err != nil {
-		return err
+	if !d.begin('[') {
+		return d.misfit("java.util.List", asMember, true)
 	}
 	set := &expr.Set{Of: of}
 	err := d.elements(func() error {
@@ -206,8 +206,8 @@ func (d *decoder) tooDeep(a *attribute) bool {
 }
 
 func readList(d *decoder, a *attribute) error {
-	if err := d.begin('[', "java.util.List", asMember, true); err != nil {
-		return err
+	if !d.begin('[') {
+		return d.misfit("java.util.List", asMember, true)
 	}
 	list := expr.List{}
 	err := d.elements(func() error {

@@ -39,12 +39,14 @@ type world struct {
 var testStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	st := store.Memory()
 	t.Cleanup(func() { st.Close() })
 	return newWorldOn(t, st, testStart)
 }
 
 func newWorldOn(t *testing.T, st *store.Store, start time.Time) *world {
+	t.Helper()
 	clk := clock.NewVirtual(start, 0)
 	s, err := New(Config{Account: testAccount, Region: "us-east-1", Store: st, Clock: clk})
 	if err != nil {

@@ -170,10 +170,16 @@ func (x *session) apply(e effect, by *userIdentity) {
 		x.applyIndex(i, m.key, e)
 	}
 	x.applyExpiry(t, m.key, e)
-	if t.stream != nil && !(e.old != nil && e.new != nil && expr.Equal(e.old, e.new)) {
+	if t.stream != nil && !e.changesNothing() {
 		x.record(t, e, by)
 	}
 	x.count(t, e)
+}
+
+// changesNothing reports whether an item was replaced by its equal, of which
+// streams hear nothing.
+func (e effect) changesNothing() bool {
+	return e.old != nil && e.new != nil && expr.Equal(e.old, e.new)
 }
 
 func (x *session) applyIndex(i *index, itemKey string, e effect) {

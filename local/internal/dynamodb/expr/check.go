@@ -44,20 +44,25 @@ type binder struct {
 }
 
 func (b *binder) condition(n *node) {
-	switch {
-	case n.op == opParen:
-		if n.args[0].op == opParen {
-			b.faults.note(faultParentheses, "The expression has redundant parentheses;")
-		}
+	switch n.op {
+	case opParen:
+		b.parentheses(n)
 		b.condition(n.args[0])
-	case n.op == opCall:
+	case opCall:
 		b.call(n, true)
-	case n.op == opAnd, n.op == opOr, n.op == opNot:
+	case opAnd, opOr, opNot:
 		for _, arg := range n.args {
 			b.condition(arg)
 		}
 	default:
 		b.operandsOf(n)
+	}
+}
+
+// parentheses refuses a pair directly around another.
+func (b *binder) parentheses(n *node) {
+	if n.args[0].op == opParen {
+		b.faults.note(faultParentheses, "The expression has redundant parentheses;")
 	}
 }
 
@@ -88,9 +93,7 @@ const maxCandidates = 100
 func (b *binder) operand(n *node) {
 	switch n.op {
 	case opParen:
-		if n.args[0].op == opParen {
-			b.faults.note(faultParentheses, "The expression has redundant parentheses;")
-		}
+		b.parentheses(n)
 		b.operand(n.args[0])
 	case opPath:
 		b.path(n)
@@ -261,9 +264,7 @@ func addable(keyword string, kind Kind) bool {
 func (b *binder) sum(n *node) {
 	switch n.op {
 	case opParen:
-		if n.args[0].op == opParen {
-			b.faults.note(faultParentheses, "The expression has redundant parentheses;")
-		}
+		b.parentheses(n)
 		b.sum(n.args[0])
 	case opPlus, opMinus:
 		for _, arg := range n.args {

@@ -44,6 +44,7 @@ func testValues() map[string]Value {
 
 // lines runs the cases of a data file.
 func lines(t *testing.T, file string, check func(t *testing.T, text, want string)) {
+	t.Helper()
 	f, err := os.Open("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +86,7 @@ func expect(t *testing.T, want, got string) {
 
 func TestConditions(t *testing.T) {
 	lines(t, "conditions.txt", func(t *testing.T, text, want string) {
+		t.Helper()
 		c, err := scope().Condition("FilterExpression", text)
 		value := ""
 		if err == nil {
@@ -96,6 +98,7 @@ func TestConditions(t *testing.T) {
 
 func TestUpdates(t *testing.T) {
 	lines(t, "updates.txt", func(t *testing.T, text, want string) {
+		t.Helper()
 		before := testItem
 		shown := Show(before)
 		u, err := scope().Update(text)
@@ -131,6 +134,7 @@ func difference(a, b *Map) string {
 
 func TestProjections(t *testing.T) {
 	lines(t, "projections.txt", func(t *testing.T, text, want string) {
+		t.Helper()
 		p, err := scope().Projection(text)
 		value := ""
 		if err == nil {
@@ -142,6 +146,7 @@ func TestProjections(t *testing.T) {
 
 func TestKeyConditions(t *testing.T) {
 	lines(t, "keys.txt", func(t *testing.T, text, want string) {
+		t.Helper()
 		k, err := scope().KeyCondition(text)
 		var parts []string
 		if err == nil {

@@ -98,7 +98,6 @@ func splitNumber(text string) (negative bool, digits string, exponent int, ok bo
 func parseExponent(text string) (int, bool) {
 	unsigned := strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(text, "-"), "+"), "0")
 	if len(unsigned) > 9 && strings.Trim(unsigned, "0123456789") == "" {
-		unsigned = "999999999"
 		if text[0] == '-' {
 			return -999999999, true
 		}
