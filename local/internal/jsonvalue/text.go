@@ -38,7 +38,7 @@ func Parse(text []byte) (Value, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(false))
 	v, err := read(dec, 0)
 	if err == nil {
-		if _, err = dec.ReadToken(); err == io.EOF {
+		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
 			return v, nil
 		}
 		if err == nil {

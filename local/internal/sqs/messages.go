@@ -337,7 +337,8 @@ func (s *Service) receive(tx *store.Tx, q *queue, seq uint64, visibility time.Du
 		return nil, false, nil
 	}
 	if target, after, ok := q.redrive(); ok && m.Received >= after {
-		return nil, false, s.bury(tx, q, seq, m, target)
+		s.bury(tx, q, seq, m, target)
+		return nil, false, nil
 	}
 	m.Received++
 	if m.FirstReceived == 0 {
@@ -359,12 +360,12 @@ func (s *Service) receive(tx *store.Tx, q *queue, seq uint64, visibility time.Du
 
 // bury moves a message to a dead-letter queue. It keeps its id and its age:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
-func (s *Service) bury(tx *store.Tx, q *queue, seq uint64, m *message, target string) error {
+func (s *Service) bury(tx *store.Tx, q *queue, seq uint64, m *message, target string) {
 	dead, ok := loadQueue(tx, target)
 	if !ok { // the target is gone: AWS keeps the message where it is
 		tx.Put(bucketReady, q.key(seq), nil)
 		q.Ready++
-		return nil
+		return
 	}
 	tx.Delete(bucketMessage, q.key(seq))
 	m.Source = s.arn(q.Name)
@@ -379,7 +380,6 @@ func (s *Service) bury(tx *store.Tx, q *queue, seq uint64, m *message, target st
 		dead.save(tx)
 	}
 	s.wake(target)
-	return nil
 }
 
 func (q *queue) nextDue(r store.Reader) time.Time {

@@ -101,7 +101,7 @@ func TestOtherErrorsOfResolvePass(t *testing.T) {
 	unknown := errors.New("there is no variable $x")
 	x, _ := intrinsic.Parse("States.Array($x)")
 	_, err := x.Eval(intrinsic.Env{Resolve: func(*jsonpath.Path) (jsonvalue.Value, error) { return nil, unknown }})
-	if err != unknown {
+	if !errors.Is(err, unknown) {
 		t.Error(err)
 	}
 	if paths := x.Paths(); len(paths) != 1 || paths[0].Root() != "$x" {

@@ -237,7 +237,8 @@ func FuzzPath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, document string) {
 		path, err := jsonpath.Parse(text)
 		if err != nil {
-			if _, ok := err.(*jsonpath.SyntaxError); !ok || path != nil {
+			var syntax *jsonpath.SyntaxError
+			if !errors.As(err, &syntax) || path != nil {
 				t.Fatalf("%T %v", err, err)
 			}
 			return
