@@ -18,6 +18,8 @@ var providers = map[string]provider{
 	"AWS::DynamoDB::Table":             tableProvider,
 	"AWS::Events::EventBus":            busProvider,
 	"AWS::Events::Rule":                ruleProvider,
+	"AWS::S3::Bucket":                  bucketProvider,
+	"AWS::S3::BucketPolicy":            bucketPolicyProvider,
 	"AWS::SQS::Queue":                  queueProvider,
 	"AWS::SQS::QueuePolicy":            queuePolicyProvider,
 	"AWS::IAM::Role":                   roleProvider,

@@ -20,6 +20,7 @@ import (
 	"github.com/stepworks/stepworks/local/internal/lambda/gobuild"
 	"github.com/stepworks/stepworks/local/internal/lambda/sandbox"
 	"github.com/stepworks/stepworks/local/internal/logs"
+	"github.com/stepworks/stepworks/local/internal/s3"
 	"github.com/stepworks/stepworks/local/internal/secretsmanager"
 	"github.com/stepworks/stepworks/local/internal/sns"
 	"github.com/stepworks/stepworks/local/internal/sqs"
@@ -34,6 +35,7 @@ type services struct {
 	tables    *dynamodb.Service
 	queues    *sqs.Service
 	topics    *sns.Service
+	objects   *s3.Service
 	secrets   *secretsmanager.Service
 	functions *lambda.Service
 	machines  *stepfunctions.Service
@@ -57,6 +59,9 @@ func (s *Stack) compose() error {
 	if v.tables, err = dynamodb.New(dynamodb.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}); err != nil {
 		return err
 	}
+	if v.objects, err = s3.New(s3.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Dir: s.folder("objects"), Authorizer: authorizer{v.iam}, Caller: s.wire, Log: s.Log}); err != nil {
+		return err
+	}
 	if v.functions, err = lambda.New(lambda.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log,
 		Dir: s.folder("functions"), Endpoint: s.URL, Credentials: v.credentials, Logs: functionLogs{v.logs}}); err != nil {
 		return err
@@ -69,7 +74,7 @@ func (s *Stack) compose() error {
 		return err
 	}
 	v.programs = filepath.Join(cacheDir(s.StateDir), "programs")
-	for _, api := range []awswire.Service{v.logs.API(), v.tables.API(), v.queues.API(), v.topics.API(), v.secrets.API(), v.functions.API(), v.events.API(), v.machines.API()} {
+	for _, api := range []awswire.Service{v.logs.API(), v.tables.API(), v.queues.API(), v.topics.API(), v.objects.API(), v.secrets.API(), v.functions.API(), v.events.API(), v.machines.API()} {
 		s.wire.Add(api)
 	}
 	return nil
@@ -96,11 +101,12 @@ func cacheDir(stateDir string) string {
 // can reach each other.
 func (v *services) resume() error {
 	v.topics.Resume()
-	return errors.Join(v.functions.Start(), v.machines.Start(), v.events.Start())
+	return errors.Join(v.functions.Start(), v.machines.Start(), v.events.Start(), v.objects.Start())
 }
 
 // close ends the services in the order in which work flows: who makes work first.
 func (v *services) close(context.Context) {
+	v.objects.Close()
 	v.events.Close()
 	v.machines.Close()
 	v.topics.Close()
@@ -118,6 +124,8 @@ func (v *services) resourcePolicy(arn string) string {
 		return v.queues.Policy(arn)
 	case parts[2] == "sns":
 		return v.topics.Policy(arn)
+	case parts[2] == "s3":
+		return v.objects.Policy(arn)
 	case parts[2] == "lambda":
 		return v.functions.Policy(arn)
 	case parts[2] == "events":
