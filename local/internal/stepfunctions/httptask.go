@@ -44,7 +44,7 @@ func invokeHTTP(s *Service, c *call) answer {
 	if s.HTTP == nil {
 		return failed("States.Runtime", unsupported(c.Resource))
 	}
-	request, err := httpRequest(c.Parameters)
+	request, err := httpRequest(c.Parameters, s.Region)
 	if err != nil {
 		return failed("States.Runtime", fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [%s]", jsonvalue.String(c.Parameters), err))
 	}
@@ -55,21 +55,24 @@ func invokeHTTP(s *Service, c *call) answer {
 		}
 		return failed("States.Http.Socket", err.Error())
 	}
-	v := httpResult(response)
-	if response.StatusCode >= 400 {
-		return failed(fmt.Sprintf("States.Http.StatusCode.%d", response.StatusCode), jsonvalue.String(v))
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return failed(fmt.Sprintf("States.Http.StatusCode.%d", response.StatusCode), string(response.Body))
 	}
-	return succeeded(v)
+	return succeeded(httpResult(response))
 }
 
-func httpRequest(params jsonvalue.Value) (HTTPRequest, error) {
-	r := HTTPRequest{ConnectionARN: text(member(member(params, "Authentication"), "ConnectionArn")), Method: text(member(params, "Method")), Header: http.Header{}}
-	endpoint := text(member(params, "ApiEndpoint"))
-	if endpoint == "" {
-		endpoint = text(member(member(params, "InvocationConfig"), "ApiEndpoint"))
+func httpRequest(params jsonvalue.Value, region string) (HTTPRequest, error) {
+	r := HTTPRequest{Method: text(member(params, "Method")), Header: http.Header{}}
+	for _, where := range []string{"InvocationConfig", "Authentication"} { // the older name goes on to work
+		if arn := text(member(member(params, where), "ConnectionArn")); arn != "" {
+			r.ConnectionARN = arn
+		}
 	}
+	endpoint := text(member(params, "ApiEndpoint"))
 	u, err := url.Parse(endpoint)
 	switch {
+	case r.ConnectionARN == "":
+		return r, errors.New("The field 'ConnectionArn' is required but was missing") //nolint:staticcheck // AWS's words
 	case endpoint == "":
 		return r, errors.New("The field 'ApiEndpoint' is required but was missing") //nolint:staticcheck // AWS's words
 	case err != nil || u.Host == "":
@@ -86,6 +89,8 @@ func httpRequest(params jsonvalue.Value) (HTTPRequest, error) {
 	for name, v := range pairs(member(params, "Headers")) {
 		r.Header[http.CanonicalHeaderKey(name)] = v
 	}
+	r.Header.Set("User-Agent", "Amazon|StepFunctions|HttpInvoke|"+region)
+	r.Header.Set("Range", fmt.Sprintf("bytes=0-%d", maxData))
 	r.Body = httpBody(params, r.Header)
 	return r, nil
 }
