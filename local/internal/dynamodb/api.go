@@ -58,6 +58,15 @@ func (s *Service) tableOperations() []awswire.Operation {
 		op("DescribeContinuousBackups", func(in *describeContinuousBackupsInput) []awswire.Access {
 			return s.accessTo("DescribeContinuousBackups", in.TableName)
 		}, s.describeContinuousBackups),
+		op("PutResourcePolicy", func(in *putResourcePolicyInput) []awswire.Access {
+			return accessToARN("PutResourcePolicy", in.ResourceArn)
+		}, s.putResourcePolicy),
+		op("GetResourcePolicy", func(in *resourcePolicyInput) []awswire.Access {
+			return accessToARN("GetResourcePolicy", in.ResourceArn)
+		}, s.getResourcePolicy),
+		op("DeleteResourcePolicy", func(in *resourcePolicyInput) []awswire.Access {
+			return accessToARN("DeleteResourcePolicy", in.ResourceArn)
+		}, s.deleteResourcePolicy),
 		op("DescribeLimits", anywhere[nothing]("DescribeLimits"), s.describeLimits),
 		op("DescribeEndpoints", anywhere[nothing]("DescribeEndpoints"), s.describeEndpoints),
 	}

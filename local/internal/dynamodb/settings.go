@@ -1,7 +1,7 @@
 package dynamodb
 
 // This file defines what tables have beside items: TTL, tags, point-in-time
-// recovery and resource policies (both as documents alone), and the limits.
+// recovery (as a document alone), and the limits.
 
 import (
 	"context"

@@ -185,9 +185,9 @@ type sseDescription struct {
 type tableClassSummary struct{ TableClass string }
 
 type tableDescription struct {
-	AttributeDefinitions      []attributeDefinition
+	AttributeDefinitions      []attributeDefinition `json:",omitempty"`
 	TableName                 string
-	KeySchema                 []keySchemaElement
+	KeySchema                 []keySchemaElement `json:",omitempty"`
 	TableStatus               string
 	CreationDateTime          awswire.Time
 	ProvisionedThroughput     *throughputDescription
