@@ -4,7 +4,6 @@ package dynamodb
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 
 import (
-	"context"
 	"encoding/base64"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
@@ -15,7 +14,7 @@ import (
 func (s *Service) API() awswire.Service {
 	return awswire.Service{
 		Name: "dynamodb", Protocol: awswire.JSON10, Target: "DynamoDB_20120810", Namespace: "com.amazonaws.dynamodb.v20120810",
-		Operations: append(append(s.itemOperations(), s.tableOperations()...), refused()...),
+		Operations: append(s.itemOperations(), s.tableOperations()...),
 	}
 }
 
@@ -176,25 +175,6 @@ func (s *Service) accessToGets(in *transactGetItemsInput) []awswire.Access {
 		if t.Get != nil {
 			all = append(all, s.accessToItems("GetItem", t.Get.TableName, t.Get.Key)...)
 		}
-	}
-	return all
-}
-
-// refusedOperations are AWS's operations that are not offered, with the reason.
-var refusedOperations = map[string]string{
-	"ExecuteStatement":      partiQL,
-	"BatchExecuteStatement": partiQL,
-	"ExecuteTransaction":    partiQL,
-}
-
-const partiQL = "The local AWS does not run PartiQL statements: use GetItem, PutItem, UpdateItem, DeleteItem, Query or TransactWriteItems"
-
-func refused() []awswire.Operation {
-	var all []awswire.Operation
-	for name, reason := range refusedOperations {
-		all = append(all, awswire.Op(name, nil, func(context.Context, *nothing) (*nothing, error) {
-			return nil, awswire.Errorf("UnsupportedOperationException", "%s", reason)
-		}))
 	}
 	return all
 }

@@ -22,7 +22,7 @@
 // call that makes them returns. A stream has one shard while it is enabled.
 // Provisioned throughput is described and never throttles.
 //
-// Not offered, and refused by name: PartiQL, backups and restore, exports and
+// Not offered, and refused by name (awswire does): PartiQL, backups and restore, exports and
 // imports, global tables, Kinesis destinations, contributor insights.
 //
 // Start at [New] and [Service.API]; a request goes through decode.go and

@@ -122,7 +122,7 @@ func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	w.create("orders", false)
 	_, err := w.db.ExecuteStatement(w.Context(), &ddb.ExecuteStatementInput{Statement: aws.String("SELECT * FROM orders")})
-	w.refuses("UnsupportedOperationException", err)
+	w.refuses("UnknownOperationException", err)
 	_, err = w.db.CreateBackup(w.Context(), &ddb.CreateBackupInput{TableName: aws.String("orders"), BackupName: aws.String("now")})
 	w.refuses("UnknownOperationException", err)
 	_, err = w.db.PutItem(w.Context(), &ddb.PutItemInput{TableName: aws.String("nowhere"), Item: av(object{"pk": "a"})})
