@@ -388,7 +388,7 @@ func (m *mapRun) child(i int) (*opening, error) {
 	rec := &record{ARN: m.childARN(i), Name: m.childName(i), Machine: m.rec.Machine, MachineARN: m.rec.MachineARN, RoleARN: m.rec.RoleARN,
 		Definition: m.rec.Definition, Pointer: m.rec.Location, Express: m.rec.Express, Status: interp.Running, Start: m.s.now().UnixMilli(),
 		Input: text, MapRun: m.rec.ARN, Item: i, Items: items}
-	return m.s.opening(m.context(), &beginning{rec: rec, input: input, def: def.Processor(m.rec.Location)}), nil
+	return m.s.opening(m.context(), &beginning{rec: rec, input: input, def: def.Processor(m.rec.Location), m: m.s.machineNamed(rec.Machine)}), nil
 }
 
 func (m *mapRun) context() context.Context { return journal.WithCause(m.s.ctx, m.cause) }

@@ -282,6 +282,13 @@ func (s *Service) Start() error {
 	return s.restartExpress()
 }
 
+// machineNamed returns the machine of an execution, whose map run's label may
+// stand behind its name.
+func (s *Service) machineNamed(full string) *machine {
+	name, _ := splitLabel(full)
+	return s.machines.get(name)
+}
+
 // whenStarted does f, or leaves it to the end of Start: map runs count on their
 // children being taken up before.
 func (s *Service) whenStarted(f func()) {
@@ -305,7 +312,7 @@ func (s *Service) resume(key string) error {
 	if err := s.register(r); err != nil {
 		return err
 	}
-	r.log = s.newLog(s.machines.get(r.rec.Machine), r.rec)
+	r.log = s.newLog(s.machineNamed(r.rec.Machine), r.rec)
 	st := step{commands: r.exec.Pending()}
 	r.note(st.commands)
 	r.limit(r.rec)
