@@ -37,7 +37,7 @@ func (o where) logger() *slog.Logger {
 type upCommand struct {
 	where
 	Port   int    `default:"4566" help:"The endpoint's port; 0 takes any free one."`
-	Empty  bool   `help:"Deploy nothing: a bare AWS."`
+	Empty  bool   `help:"Deploy nothing: a bare AWS. Services may reach resources that have no policy at all."`
 	Memory bool   `help:"Keep no state on disk."`
 	State  string `default:".local" placeholder:"DIR" help:"Where the state is kept."`
 	Time   string `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`
@@ -50,7 +50,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := stack.Start(ctx, stack.Options{Port: c.Port, Account: c.Account, Region: c.Region, Memory: c.Memory, StateDir: c.State, Clock: clk, Log: c.logger()})
+	s, err := stack.Start(ctx, stack.Options{Port: c.Port, Account: c.Account, Region: c.Region, Memory: c.Memory, StateDir: c.State, Clock: clk, Log: c.logger(), Lenient: c.Empty})
 	if err != nil {
 		return err
 	}

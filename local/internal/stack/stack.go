@@ -34,6 +34,9 @@ type Options struct {
 	StateDir        string // unless Memory
 	Clock           clock.Clock
 	Log             *slog.Logger
+	// Lenient lets AWS's services reach resources that have no policy at all, where
+	// AWS would refuse them: for a bare AWS, whose users test something else.
+	Lenient bool
 }
 
 // VirtualClock is a clock for `--time virtual`: it begins now, and leaves clients
