@@ -59,7 +59,7 @@ func (s *Stack) compose() error {
 	if v.tables, err = dynamodb.New(dynamodb.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}); err != nil {
 		return err
 	}
-	if v.objects, err = s3.New(s3.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Dir: s.folder("objects"), Authorizer: authorizer{v.iam}, Caller: s.wire, Log: s.Log}); err != nil {
+	if v.objects, err = s3.New(s3.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Dir: s.folder("objects"), Authorizer: authorizer{v.iam, s.Lenient, v.resourcePolicy}, Caller: s.wire, Log: s.Log}); err != nil {
 		return err
 	}
 	if v.functions, err = lambda.New(lambda.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log,
