@@ -37,7 +37,7 @@ func (o where) logger() *slog.Logger {
 type upCommand struct {
 	where
 	Port   int    `default:"4566" help:"The endpoint's port; 0 takes any free one."`
-	Empty  bool   `help:"Deploy nothing: a bare AWS. Services may reach resources that have no policy at all."`
+	Empty  bool   `help:"Deploy nothing: a bare AWS. What nobody has set up permissions for is allowed: roles never made, resources without any policy."`
 	Memory bool   `help:"Keep no state on disk."`
 	State  string `default:".local" placeholder:"DIR" help:"Where the state is kept."`
 	Time   string `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`

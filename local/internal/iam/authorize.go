@@ -118,6 +118,17 @@ func (s *Service) resourcePolicy(arn string) (*Policy, error) {
 	return p, nil
 }
 
+// HasRole reports whether a role of this ARN exists.
+func (s *Service) HasRole(arn string) bool {
+	found := false
+	_ = s.Store.View(func(r store.Reader) error {
+		_, err := loadRole(r, roleNameOf(arn))
+		found = err == nil
+		return nil
+	})
+	return found
+}
+
 func principalFor(id awswire.Identity) Principal {
 	return Principal{ARN: id.ARN, Role: id.Role, Account: id.Account, Service: id.Service}
 }

@@ -34,8 +34,9 @@ type Options struct {
 	StateDir        string // unless Memory
 	Clock           clock.Clock
 	Log             *slog.Logger
-	// Lenient lets AWS's services reach resources that have no policy at all, where
-	// AWS would refuse them: for a bare AWS, whose users test something else.
+	// Lenient lets through what nobody has set up permissions for, where AWS would
+	// refuse it: roles that were never made, and services that reach resources
+	// without any policy. For a bare AWS, whose users test something else.
 	Lenient bool
 }
 
