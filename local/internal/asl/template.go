@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/asl/intrinsic"
+	"github.com/stepworks/stepworks/local/internal/asl/jsonata"
 	"github.com/stepworks/stepworks/local/internal/asl/jsonpath"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
@@ -33,6 +34,7 @@ type Template struct {
 	Items   []*Template      // an array
 	Expr    *Path            // JSONPath: the value of a member whose name ended in ".$"
 	Query   string           // JSONata: the text between {% and %}
+	JSONata *jsonata.Expr    // Query compiled
 
 	kind templateKind
 }
@@ -127,7 +129,11 @@ func newTemplate(v jsonvalue.Value, lang QueryLanguage) *Template {
 		}
 	case string:
 		if query, ok := jsonataQuery(v); ok && lang == JSONata {
-			return &Template{kind: queryTemplate, Query: query}
+			expr, err := jsonata.Compile(query)
+			if err != nil {
+				panic(fmt.Sprintf("asl: %q passed validation: %v", v, err))
+			}
+			return &Template{kind: queryTemplate, Query: query, JSONata: expr}
 		}
 	}
 	return &Template{Literal: v}

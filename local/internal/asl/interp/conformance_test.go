@@ -38,7 +38,7 @@ var weak = []string{"input_depends_on_today", "recording_stops_before_end", "not
 
 func (r *recording) usable() bool {
 	return r.Kind != "end_event" && r.Kind != "sync" && r.Provenance == "aws" && len(r.Needs) == 0 &&
-		!strings.Contains(r.Text, "JSONata") && !slices.ContainsFunc(r.Flags, func(f string) bool { return slices.Contains(weak, f) })
+		!slices.ContainsFunc(r.Flags, func(f string) bool { return slices.Contains(weak, f) })
 }
 
 // TestRecordedExecutions runs the recorded executions that need no service:

@@ -20,11 +20,14 @@ const (
 	errIntrinsic     = "States.IntrinsicFailure"
 	errParameterPath = "States.ParameterPathFailure"
 	errResultPath    = "States.ResultPathMatchFailure"
+	errQuery         = "States.QueryEvaluationError"
 )
 
 // failure is why a state failed.
 type failure struct {
 	Error, Cause string
+	location     string // of the JSONata field that EvaluationFailed names; "" for anything else
+	follows      int64  // the event that EvaluationFailed follows
 	also         string // another name that retriers and catchers may know it by
 	final        bool   // no Retry and no Catch can have it
 }

@@ -18,6 +18,7 @@ type frame struct {
 	Input     *data             `json:",omitzero"` // that state's raw input
 	Entered   time.Time         `json:",omitzero"`
 	EnteredID int64             `json:",omitzero"` // the event of entering
+	BeforeID  int64             `json:",omitzero"` // the event that it follows
 	Prev      int64             `json:",omitzero"` // the event that the next one follows
 	Variables map[string]*data  `json:",omitzero"` // of this scope
 	Spent     []int             `json:",omitzero"` // attempts used, by retrier

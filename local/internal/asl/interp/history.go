@@ -25,6 +25,7 @@ const (
 	executionAborted   EventType = "ExecutionAborted"
 	executionTimedOut  EventType = "ExecutionTimedOut"
 	executionRedriven  EventType = "ExecutionRedriven"
+	evaluationFailed   EventType = "EvaluationFailed"
 
 	taskSubmittedType EventType = "TaskSubmitted"
 

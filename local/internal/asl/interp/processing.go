@@ -2,8 +2,7 @@ package interp
 
 // This file defines the input and output processing of a state, in the order
 // of the specification, for states in JSONPath. What is asked of a query
-// language is the interface at the top; a JSONata evaluator is a second
-// implementation of it.
+// language is the interface at the top; jsonata.go has its other implementation.
 // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-input-output-filtering.html
 
 import (
@@ -41,9 +40,8 @@ type language interface {
 	selected(x *Execution, f *frame, it *item) (*data, *failure)
 }
 
-// languages has an evaluator for each query language. Package asl refuses a
-// definition in a language that has none.
-var languages = map[asl.QueryLanguage]language{asl.JSONPath: jsonPath{}}
+// languages has the evaluator of each query language.
+var languages = map[asl.QueryLanguage]language{asl.JSONPath: jsonPath{}, asl.JSONata: jsonAta{}}
 
 func languageOf(f *frame) language { return languages[f.at.Language] }
 

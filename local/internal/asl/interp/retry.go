@@ -14,6 +14,7 @@ import (
 // failState decides about a failure: Retry first, then Catch, then the frame
 // above. https://states-language.net/spec.html#errors
 func (x *Execution) failState(f *frame, e *failure) {
+	x.tellEvaluation(f, e)
 	if e.final {
 		x.fail(f, *e)
 		return
@@ -93,6 +94,7 @@ func (x *Execution) catch(f *frame, e *failure) bool {
 		}
 		o, broken := languageOf(f).caught(x, f, c, object("Error", e.Error, "Cause", e.Cause))
 		if broken != nil {
+			x.tellEvaluation(f, broken)
 			x.fail(f, *broken)
 			return true
 		}

@@ -108,6 +108,7 @@ func (x *Execution) enterState(f *frame, s *asl.State) {
 	f.at = s
 	f.Location, f.Entered, f.Spent, f.Attempt, f.items = f.at.Location, x.now, nil, 0, nil
 	x.observe(f, PartState, 0, "")
+	f.BeforeID = f.Prev
 	x.emit(f, enteredTypes[f.at.Type], Details{Name: s.Name, Input: f.Input.Text()})
 	f.EnteredID = f.Prev
 	x.ready = append(x.ready, f)

@@ -44,6 +44,9 @@ func (x *Execution) wakeTime(f *frame) (time.Time, *failure) {
 	}
 	text, _ := v.(string)
 	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil && f.at.Language == asl.JSONata {
+		return at, chained(f, queryFailure(f, op.Field, "The %s field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", op.Field, plain(v)))
+	}
 	if err != nil {
 		return at, runtimeFailure(f, "The %s parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s",
 			op.Field, sourceOf(op), plain(v))
