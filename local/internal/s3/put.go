@@ -66,7 +66,7 @@ type putObjectInput struct {
 type encrypted struct {
 	ServerSideEncryption string `json:"ServerSideEncryption,omitempty" xml:"-" http:"header=X-Amz-Server-Side-Encryption"`
 	SSEKMSKeyID          string `json:"SSEKMSKeyId,omitempty" xml:"-" http:"header=X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"`
-	BucketKeyEnabled     bool   `json:"BucketKeyEnabled,omitempty" xml:"-" http:"header=X-Amz-Server-Side-Encryption-Bucket-Key-Enabled"`
+	BucketKeyEnabled     bool   `json:"BucketKeyEnabled,omitzero" xml:"-" http:"header=X-Amz-Server-Side-Encryption-Bucket-Key-Enabled"`
 }
 
 func (a *attributes) encrypted() encrypted {

@@ -18,7 +18,7 @@ type deleteObjectInput struct {
 }
 
 type deleteObjectOutput struct {
-	DeleteMarker bool   `json:"DeleteMarker,omitempty" http:"header=X-Amz-Delete-Marker"`
+	DeleteMarker bool   `json:"DeleteMarker,omitzero" http:"header=X-Amz-Delete-Marker"`
 	VersionID    string `json:"VersionId,omitempty" http:"header=X-Amz-Version-Id"`
 }
 
@@ -112,7 +112,7 @@ type deleteObjectsOutput struct {
 type deletedEntry struct {
 	Key                   string `json:"Key" xml:"Key"`
 	VersionID             string `json:"VersionId,omitempty" xml:"VersionId,omitempty"`
-	DeleteMarker          bool   `json:"DeleteMarker,omitempty" xml:"DeleteMarker,omitempty"`
+	DeleteMarker          bool   `json:"DeleteMarker,omitzero" xml:"DeleteMarker,omitempty"`
 	DeleteMarkerVersionID string `json:"DeleteMarkerVersionId,omitempty" xml:"DeleteMarkerVersionId,omitempty"`
 }
 
