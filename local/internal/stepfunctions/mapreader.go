@@ -111,6 +111,9 @@ func unzipped(body []byte) ([]byte, error) {
 	return trimBOM(body), nil
 }
 
+// trimBOM drops a byte order mark, which spreadsheets write.
+func trimBOM(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) }
+
 var delimiters = map[string]rune{"": ',', "COMMA": ',', "PIPE": '|', "SEMICOLON": ';', "SPACE": ' ', "TAB": '\t'}
 
 // csv makes an object of every row. Columns without a value are empty, values

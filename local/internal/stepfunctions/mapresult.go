@@ -4,7 +4,6 @@ package stepfunctions
 // it leaves when it ends.
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -199,6 +198,3 @@ func s3Cause(e *awswire.Error) string {
 	return fmt.Sprintf("%s (Service: Amazon S3; Status Code: %d; Error Code: %s; Request ID: %s; S3 Extended Request ID: %s; Proxy: null)",
 		e.Message, status(e), e.Code, newUUID(), newUUID())
 }
-
-// trimBOM drops a byte order mark, which spreadsheets write.
-func trimBOM(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) }

@@ -44,8 +44,8 @@ func (r *run) perform(st *step) {
 type task struct {
 	run      *run
 	id       interp.ID
-	resource asl.Resource
-	inFlight bool // a call is under way
+	token    uint64 // fingerprint of the token that was handed out, 0 if none
+	inFlight bool   // a call is under way
 }
 
 // schedule hands a task to who does it. One that a later command of the same

@@ -114,6 +114,32 @@ func TestTokenSurvives(t *testing.T) {
 	w.refused(err, "InvalidOutput")
 }
 
+// TestTokenOfAnEarlierExecution reuses a name: the old token means the old task.
+func TestTokenOfAnEarlierExecution(t *testing.T) {
+	w := newWorld(t)
+	var tokens []string
+	w.stub("sqs:SendMessage", func(_ awswire.Identity, params jsonvalue.Value) (jsonvalue.Value, error) {
+		tokens = append(tokens, text(member(params, "MessageBody")))
+		return jsonvalue.MustParse(`{"MessageId":"1"}`), nil
+	})
+	arn := ""
+	for range 2 {
+		if arn != "" {
+			w.drop(prefix + "stateMachine:m")
+		}
+		m := w.machine("m", `{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","Parameters":{"QueueUrl":"q","MessageBody.$":"$$.Task.Token"},"End":true}}}`)
+		arn = w.startNamed(m, "e", "{}")
+		w.pass(time.Second)
+	}
+	_, err := w.SendTaskSuccess(w.Context(), &sfn.SendTaskSuccessInput{TaskToken: &tokens[0], Output: aws.String("1")})
+	w.refused(err, "TaskTimedOut")
+	w.expect("RUNNING", verdict(w.describe(arn)))
+	if _, err := w.SendTaskSuccess(w.Context(), &sfn.SendTaskSuccessInput{TaskToken: &tokens[1], Output: aws.String("2")}); err != nil {
+		t.Fatal(err)
+	}
+	w.expect("SUCCEEDED 2", verdict(w.finish(arn)))
+}
+
 func TestHeartbeatThatDoesNotCome(t *testing.T) {
 	w := newWorld(t)
 	w.stub("sqs:SendMessage", func(awswire.Identity, jsonvalue.Value) (jsonvalue.Value, error) {

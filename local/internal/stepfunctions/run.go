@@ -64,6 +64,8 @@ type message struct {
 	event interp.Event
 	// task is whose answer the event is; it must be open still.
 	task interp.ID
+	// token is the fingerprint of the token that the answer came with, 0 if none.
+	token uint64
 	// submitted holds the event back from a task that is not submitted yet.
 	submitted bool
 	// redrive brings a closed execution back.
@@ -117,14 +119,17 @@ func (r *run) drop(err error) {
 func (r *run) work() {
 	for batch := r.inbox.take(); len(batch) > 0; batch = r.inbox.take() {
 		accepted, err := r.advance(batch)
-		for i, m := range batch {
-			m.answer(err == nil && accepted[i], err)
-		}
-		if err != nil && !errors.Is(err, errGone) {
-			r.s.Log.Error("an execution could not move on; it will from its last durable state, at the next start", "execution", r.key, "error", err)
-		}
 		if err != nil {
 			r.exec, r.rec = nil, nil
+		}
+		if errors.Is(err, errEnded) || errors.Is(err, errGone) { // the events come too late
+			accepted, err = make([]bool, len(batch)), nil
+		}
+		if err != nil {
+			r.s.Log.Error("an execution could not move on; it will from its last durable state, at the next start", "execution", r.key, "error", err)
+		}
+		for i, m := range batch {
+			m.answer(err == nil && accepted[i], err)
 		}
 	}
 }
@@ -137,14 +142,11 @@ func (r *run) advance(batch []message) (accepted []bool, err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	accepted = make([]bool, len(batch))
 	if err := r.load(); err != nil {
-		if errors.Is(err, errEnded) { // and the event came too late
-			err = nil
-		}
-		return accepted, err
+		return nil, err
 	}
 	var st step
+	accepted = make([]bool, len(batch))
 	for i, m := range batch {
 		accepted[i] = r.accept(&st, m)
 	}
@@ -162,7 +164,7 @@ func (r *run) advance(batch []message) (accepted []bool, err error) {
 func (r *run) accept(st *step, m message) bool {
 	t := r.task(m.task)
 	switch {
-	case m.task != 0 && (t == nil || m.submitted && t.inFlight):
+	case m.task != 0 && (t == nil || m.submitted && t.inFlight || m.token != 0 && m.token != t.token):
 		return false
 	case m.redrive:
 		if r.redrivable() != "" {
@@ -203,7 +205,11 @@ func (r *run) note(commands []interp.Command) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case interp.ScheduleTask:
-			r.tasks = append(r.tasks, &task{run: r, id: c.Task, resource: c.Resource})
+			t := &task{run: r, id: c.Task}
+			if handsOut(c.Resource) {
+				t.token = fingerprint(c.Token)
+			}
+			r.tasks = append(r.tasks, t)
 		case interp.CancelTask:
 			r.close(c.Task)
 		}

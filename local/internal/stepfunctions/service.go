@@ -13,7 +13,7 @@
 //	sfn/alias         machine, alias             an alias
 //	sfn/definition    hash                       a definition's text, shared by all that run it
 //	sfn/execution     execution                  what DescribeExecution tells
-//	sfn/list          machine, start, execution  its status, for ListExecutions
+//	sfn/list          machine, start, execution  its status, for ListExecutions (of a map run: its ARN first)
 //	sfn/history       execution, first event     the events of one or more steps, a line each
 //	sfn/running       execution                  the interpreter's state
 //	sfn/closed        execution                  the same of one that may be redriven

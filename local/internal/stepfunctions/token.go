@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"unicode/utf8"
 
@@ -39,6 +40,13 @@ func (r *run) tokenRows(st *step) []tokenRow {
 		}
 	}
 	return rows
+}
+
+// fingerprint tells the token of an open task from one that an earlier execution
+// of the same name handed out for its task of the same number.
+func fingerprint(token string) uint64 {
+	sum := sha256.Sum256([]byte(token))
+	return binary.BigEndian.Uint64(sum[:8]) | 1
 }
 
 func handsOut(r asl.Resource) bool {
@@ -74,7 +82,7 @@ func (s *Service) byToken(ctx context.Context, token string, event func(task int
 	if r == nil {
 		return errTaskTimedOut()
 	}
-	accepted, err := r.ask(ctx, message{event: ev, task: owner.Task})
+	accepted, err := r.ask(ctx, message{event: ev, task: owner.Task, token: fingerprint(token)})
 	if err == nil && !accepted {
 		err = errTaskTimedOut()
 	}
