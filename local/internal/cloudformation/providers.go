@@ -15,6 +15,9 @@ import (
 )
 
 var providers = map[string]provider{
+	"AWS::CloudWatch::Alarm":           alarmProvider,
+	"AWS::CloudWatch::Dashboard":       dashboardProvider,
+	"AWS::SSM::Parameter":              parameterProvider,
 	"AWS::DynamoDB::Table":             tableProvider,
 	"AWS::Events::EventBus":            busProvider,
 	"AWS::Events::Rule":                ruleProvider,

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/cloudwatch"
 	"github.com/stepworks/stepworks/local/internal/dynamodb"
 	"github.com/stepworks/stepworks/local/internal/eventbridge"
 	"github.com/stepworks/stepworks/local/internal/iam"
@@ -24,6 +25,7 @@ import (
 	"github.com/stepworks/stepworks/local/internal/secretsmanager"
 	"github.com/stepworks/stepworks/local/internal/sns"
 	"github.com/stepworks/stepworks/local/internal/sqs"
+	"github.com/stepworks/stepworks/local/internal/ssm"
 	"github.com/stepworks/stepworks/local/internal/stepfunctions"
 	"github.com/stepworks/stepworks/local/internal/template"
 )
@@ -32,6 +34,7 @@ import (
 type services struct {
 	iam       *iam.Service
 	logs      *logs.Service
+	metrics   *cloudwatch.Service
 	tables    *dynamodb.Service
 	queues    *sqs.Service
 	topics    *sns.Service
@@ -52,6 +55,7 @@ func (s *Stack) compose() error {
 	s.wire = awswire.NewServer(awswire.Config{Account: s.Account, Region: s.Region, Keys: keys{v}, Authorizer: authorizer{v.iam, s.Lenient, v.resourcePolicy}, Clock: s.Clock, Log: s.Log}, v.iam.API(), v.iam.STS())
 
 	v.logs = logs.New(logs.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Log: s.Log})
+	v.metrics = cloudwatch.New(cloudwatch.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Log: s.Log})
 	v.queues = sqs.New(sqs.Config{Account: s.Account, Region: s.Region, URL: s.URL, Store: s.store, Clock: s.Clock})
 	v.topics = sns.New(sns.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal})
 	v.secrets = secretsmanager.New(secretsmanager.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock})
@@ -63,18 +67,18 @@ func (s *Stack) compose() error {
 		return err
 	}
 	if v.functions, err = lambda.New(lambda.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log,
-		Dir: s.folder("functions"), Endpoint: s.URL, Credentials: v.credentials, Logs: functionLogs{v.logs}}); err != nil {
+		Dir: s.folder("functions"), Endpoint: s.URL, Credentials: v.credentials, Logs: functionLogs{v.logs, v.metrics}, Metrics: v.functionMetrics}); err != nil {
 		return err
 	}
 	if v.events, err = eventbridge.New(eventbridge.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log}); err != nil {
 		return err
 	}
 	if v.machines, err = stepfunctions.New(stepfunctions.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Journal: s.Journal, Log: s.Log,
-		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs}, PublishServiceEvent: s.publishServiceEvent}); err != nil {
+		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs}, PublishServiceEvent: s.publishServiceEvent, Metrics: machineMetrics{v.metrics}}); err != nil {
 		return err
 	}
 	v.programs = filepath.Join(cacheDir(s.StateDir), "programs")
-	for _, api := range []awswire.Service{v.logs.API(), v.tables.API(), v.queues.API(), v.topics.API(), v.objects.API(), v.secrets.API(), v.functions.API(), v.events.API(), v.machines.API()} {
+	for _, api := range []awswire.Service{v.logs.API(), v.metrics.API(), v.tables.API(), v.queues.API(), v.topics.API(), v.objects.API(), v.secrets.API(), ssm.New(ssm.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}).API(), v.functions.API(), v.events.API(), v.machines.API()} {
 		s.wire.Add(api)
 	}
 	return nil
@@ -101,7 +105,7 @@ func cacheDir(stateDir string) string {
 // can reach each other.
 func (v *services) resume() error {
 	v.topics.Resume()
-	return errors.Join(v.functions.Start(), v.machines.Start(), v.events.Start(), v.objects.Start())
+	return errors.Join(v.functions.Start(), v.machines.Start(), v.events.Start(), v.objects.Start(), v.metrics.Start())
 }
 
 // close ends the services in the order in which work flows: who makes work first.
@@ -112,6 +116,7 @@ func (v *services) close(context.Context) {
 	v.topics.Close()
 	v.functions.Close()
 	v.tables.Close()
+	v.metrics.Close()
 	v.logs.Close()
 }
 
@@ -135,8 +140,7 @@ func (v *services) resourcePolicy(arn string) string {
 	return ""
 }
 
-// authorizer lets AWS's own services put their events on the default bus, which
-// takes no policy: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event.html
+// authorizer adds what holds for AWS's own services without a policy.
 type authorizer struct {
 	*iam.Service
 	lenient  bool
@@ -145,7 +149,13 @@ type authorizer struct {
 
 // Authorize implements [awswire.Authorizer].
 func (a authorizer) Authorize(ctx context.Context, id awswire.Identity, access awswire.Access) error {
-	if id.Service != "" && access.Action == "events:PutEvents" && strings.HasSuffix(access.Resource, ":event-bus/default") {
+	switch {
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event.html: the default bus takes no policy
+	case id.Service != "" && access.Action == "events:PutEvents" && strings.HasSuffix(access.Resource, ":event-bus/default"):
+		return nil
+	// A topic's policy, as long as nobody replaced it, lets alarms of its own account publish:
+	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+	case id.Service == "cloudwatch.amazonaws.com" && access.Action == "sns:Publish" && a.policyOf(access.Resource) == "":
 		return nil
 	}
 	err := a.Service.Authorize(ctx, id, access)
@@ -198,8 +208,11 @@ func (v *services) credentials(_ context.Context, roleARN, session string) (sand
 
 // functionLogs and machineLogs write into CloudWatch Logs.
 type (
-	functionLogs struct{ logs *logs.Service }
-	machineLogs  struct{ logs *logs.Service }
+	functionLogs struct {
+		logs    *logs.Service
+		metrics *cloudwatch.Service
+	}
+	machineLogs struct{ logs *logs.Service }
 )
 
 func (l functionLogs) Write(group, stream string, events []sandbox.LogEvent) {
@@ -208,6 +221,7 @@ func (l functionLogs) Write(group, stream string, events []sandbox.LogEvent) {
 		out[i] = logs.Event{Time: e.Time, Message: e.Message}
 	}
 	l.logs.Write(group, stream, out)
+	embedded(l.metrics, events)
 }
 
 func (l machineLogs) PutLogs(groupARN, stream string, events []stepfunctions.LogEvent) {
