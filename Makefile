@@ -48,7 +48,7 @@ fmt: ## format
 	gofmt -w .
 
 bench: ## benchmarks, as ratios against a baseline of the same run
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./local/... ./shared/...
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./functions ./local/... ./shared/...
 
 slow: ## long fuzzing and crash tests, beyond the sample that `make test` runs
 	@for pkg in $$($(GO) list ./local/... ./shared/...); do \
