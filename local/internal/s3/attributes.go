@@ -8,6 +8,8 @@ import (
 	"encoding/xml"
 	"slices"
 	"strings"
+
+	"github.com/stepworks/stepworks/local/internal/store"
 )
 
 type getAttributesInput struct {
@@ -161,7 +163,8 @@ func checkACL(acl string, g *grants) error {
 }
 
 func (s *Service) putObjectACL(_ context.Context, in *putObjectACLInput) (*nothing, error) {
-	if _, _, err := s.read(&in.atVersion, "PUT"); err != nil {
+	_, err := s.change(&in.atVersion, "PUT", func(*store.Tx, *bucket, *object) error { return nil })
+	if err != nil {
 		return nil, err
 	}
 	return &nothing{}, checkACL(in.ACL, &in.grants)

@@ -62,7 +62,7 @@ func (b *binder) member(field reflect.Value, how, name string) error {
 	case "key":
 		field.SetString(b.key)
 	case "query":
-		if b.query.Has(name) {
+		if b.query.Get(name) != "" {
 			return set(field, name, b.query.Get(name))
 		}
 	case "header":
@@ -232,7 +232,7 @@ func (a *answer) fields(v reflect.Value, t reflect.Type, isDocument bool) {
 			}
 		case how == "prefix":
 			for key, value := range field.Interface().(map[string]string) {
-				a.header.Set(name+key, value)
+				a.header[strings.ToLower(name+key)] = []string{value} // as it was given: SDKs show the header's own case
 			}
 		case how == "payload" && !field.IsNil():
 			a.document, a.root = field.Interface(), name

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/store"
@@ -53,7 +54,12 @@ func checkBucketName(name string) error {
 	return nil
 }
 
-var regionName = regexp.MustCompile(`^(EU|(us|eu|ap|sa|ca|me|af|il|mx|cn)(-gov)?-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9])$`)
+// regions are those of AWS; "EU" is the old name of eu-west-1.
+// https://docs.aws.amazon.com/general/latest/gr/s3.html
+var regions = strings.Fields(`us-east-1 us-east-2 us-west-1 us-west-2 af-south-1 ap-east-1 ap-east-2 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2
+	ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-northeast-1 ap-northeast-2 ap-northeast-3 ca-central-1 ca-west-1 eu-central-1
+	eu-central-2 eu-west-1 eu-west-2 eu-west-3 eu-south-1 eu-south-2 eu-north-1 il-central-1 mx-central-1 me-south-1 me-central-1 sa-east-1
+	us-gov-east-1 us-gov-west-1 cn-north-1 cn-northwest-1`)
 
 func (s *Service) createBucket(_ context.Context, in *createBucketInput) (*createBucketOutput, error) {
 	if err := checkBucketName(in.Bucket); err != nil {
@@ -81,7 +87,7 @@ func (s *Service) createBucket(_ context.Context, in *createBucketInput) (*creat
 	err := s.Store.Update(func(tx *store.Tx) error {
 		if old, exists := loadBucket(tx, b.Name); exists {
 			// us-east-1 answers the owner's second request with success.
-			if s.Region == "us-east-1" && old.Region == "" && b.Region == "" {
+			if s.Region == "us-east-1" && old.Region == "" && in.CreateBucketConfiguration == nil {
 				return nil
 			}
 			return newError("BucketAlreadyOwnedByYou", "BucketName", b.Name)
@@ -100,11 +106,11 @@ func (s *Service) checkLocation(location string) error {
 	switch {
 	case location == "":
 		return nil
-	case location == "us-east-1":
-		return newError("InvalidLocationConstraint", "LocationConstraint", location)
-	case !regionName.MatchString(location), s.Region != "us-east-1" && location != s.Region:
+	case s.Region != "us-east-1" && location != s.Region:
 		e := newError("IllegalLocationConstraintException")
 		return saying(e, e.Message, location)
+	case location == "us-east-1", location != "EU" && !slices.Contains(regions, location):
+		return newError("InvalidLocationConstraint", "LocationConstraint", location)
 	}
 	return nil
 }
@@ -210,7 +216,7 @@ func (s *Service) listBuckets(_ context.Context, in *listBucketsInput) (*listBuc
 	if limit < 1 || limit > maxBuckets {
 		return nil, errArgument("max-buckets", "", "Argument max-buckets must be an integer between 1 and 10000.")
 	}
-	if in.BucketRegion != "" && !regionName.MatchString(in.BucketRegion) {
+	if in.BucketRegion != "" && !slices.Contains(regions, in.BucketRegion) {
 		return nil, saying(newError("InvalidArgument", "ArgumentName", "bucket-region"), "Argument value %s is not a valid AWS Region", in.BucketRegion)
 	}
 	after, err := decodeToken(in.ContinuationToken)

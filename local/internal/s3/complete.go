@@ -68,6 +68,9 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *completeUploa
 		if err := in.conditions.check(b, current(tx, o.Bucket, o.Key), o.Key); err != nil {
 			return err
 		}
+		if err := in.conflict(u); err != nil {
+			return err
+		}
 		dropUpload(tx, u)
 		gone = append(gone, s.insert(tx, b, o)...)
 		s.events.created(ctx, tx, b, o, "CompleteMultipartUpload")
@@ -81,6 +84,17 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *completeUploa
 	s.expiry.note(b, o)
 	return &completeUploadOutput{encrypted: o.encrypted(), typedChecksums: o.Checksum.shown(), Location: "http://" + o.Bucket + ".s3.amazonaws.com/" + o.Key,
 		Bucket: o.Bucket, Key: o.Key, ETag: o.ETag, VersionID: b.shownVersion(o), Expiration: b.expiration(o)}, nil
+}
+
+// conflict refuses a condition that holds, but of an object that changed since the
+// upload began.
+func (in *completeUploadInput) conflict(u *pending) error {
+	for name, value := range map[string]string{"If-Match": in.IfMatch, "If-None-Match": in.IfNoneMatch} {
+		if value != "" && u.Changed {
+			return newError("ConditionalRequestConflict", "Condition", name, "Key", u.Key)
+		}
+	}
+	return nil
 }
 
 // assemble checks the list against the parts and makes the object of them; spare

@@ -63,7 +63,7 @@ func (c *source) open(ctx context.Context, s *Service) (*bucket, *object, *body,
 		return nil, nil, nil, err
 	}
 	conditions := readConditions{IfMatch: c.CopySourceIfMatch, IfNoneMatch: c.CopySourceIfNoneMatch, IfModifiedSince: c.CopySourceIfModifiedSince, IfUnmodifiedSince: c.CopySourceIfUnmodifiedSince}
-	err = conditions.check(o)
+	err = conditions.check(o, s.Clock.Now())
 	if awswire.CodeOf(err) == "NotModified" {
 		condition := "x-amz-copy-source-If-None-Match"
 		if c.CopySourceIfNoneMatch == "" {
@@ -137,11 +137,16 @@ func (s *Service) copyObject(ctx context.Context, in *copyObjectInput) (*copyObj
 		return nil, err
 	}
 	_, _, version, _ := in.source.parse()
-	if from.Bucket == o.Bucket && from.Key == o.Key && version == "" && in.MetadataDirective != "REPLACE" && in.StorageClass == "" && in.ServerSideEncryption == "" && in.WebsiteRedirectLocation == "" {
+	encrypts := in.ServerSideEncryption != "" || setting[encryption](b, "encryption") != nil
+	if !encrypts && from.Bucket == o.Bucket && from.Key == o.Key && version == "" && in.MetadataDirective != "REPLACE" && in.StorageClass == "" && in.WebsiteRedirectLocation == "" {
 		return nil, errRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
 	if err := s.fillCopy(o, from, reader, in); err != nil {
 		return nil, err
+	}
+	if in.IfMatch == "*" {
+		s.files.remove(o.Body)
+		return nil, newError("NotImplemented", "Header", "If-Match", "additionalMessage", "We don't accept the provided value of If-Match header for this API")
 	}
 	to, err := s.commit(ctx, o, "CopyObject", in.conditions.check)
 	if err != nil {

@@ -79,7 +79,7 @@ func (s *Service) getObject(ctx context.Context, in *getObjectInput) (*getObject
 	if err != nil {
 		return nil, err
 	}
-	head, r, err := in.describe(b, o)
+	head, r, err := in.describe(b, o, s.Clock.Now())
 	if err != nil {
 		return nil, errors.Join(err, reader.Close())
 	}
@@ -98,7 +98,7 @@ func (s *Service) headObject(ctx context.Context, in *getObjectInput) (*headObje
 		return nil, err
 	}
 	_ = reader.Close()
-	head, _, err := in.describe(b, o)
+	head, _, err := in.describe(b, o, s.Clock.Now())
 	return head, err
 }
 
@@ -145,11 +145,11 @@ func (s *Service) hide(ctx context.Context, bucketName string, err error) error 
 type span struct{ first, length int64 }
 
 // describe judges the request's conditions and returns the headers and the span.
-func (in *getObjectInput) describe(b *bucket, o *object) (*headObjectOutput, span, error) {
+func (in *getObjectInput) describe(b *bucket, o *object, now time.Time) (*headObjectOutput, span, error) {
 	if in.SSECustomerAlgorithm != "" {
 		return nil, span{}, errNotOffered("encryption with keys provided by the customer (SSE-C)")
 	}
-	if err := in.readConditions.check(o); err != nil {
+	if err := in.readConditions.check(o, now); err != nil {
 		return nil, span{}, err
 	}
 	head := o.head(b)
@@ -170,7 +170,7 @@ func (in *getObjectInput) describe(b *bucket, o *object) (*headObjectOutput, spa
 	if in.PartNumber != nil && len(o.Parts) > 0 {
 		head.PartsCount = len(o.Parts)
 	}
-	if strings.EqualFold(in.ChecksumMode, "ENABLED") && (!partial || in.PartNumber != nil && len(o.Parts) == 0) {
+	if strings.EqualFold(in.ChecksumMode, "ENABLED") && r.length == o.Size {
 		head.typedChecksums = o.Checksum.shown()
 	}
 	return head, r, nil
@@ -194,7 +194,7 @@ func (h *headObjectOutput) named(header string) *string {
 }
 
 // check judges a read in the order of RFC 9110, 13.2.2, which AWS follows.
-func (c *readConditions) check(o *object) error {
+func (c *readConditions) check(o *object, now time.Time) error {
 	switch {
 	case c.IfMatch != "":
 		if !anyETag(c.IfMatch, o.ETag) {
@@ -206,7 +206,7 @@ func (c *readConditions) check(o *object) error {
 	unchanged := false
 	if c.IfNoneMatch != "" {
 		unchanged = anyETag(c.IfNoneMatch, o.ETag)
-	} else if !c.IfModifiedSince.IsZero() {
+	} else if !c.IfModifiedSince.IsZero() && !c.IfModifiedSince.After(now) { // a date to come means nothing
 		unchanged = !o.Modified.After(c.IfModifiedSince.Time)
 	}
 	if unchanged {
@@ -331,7 +331,7 @@ func (s *Service) StoreObject(ctx context.Context, as awswire.Identity, bucket, 
 	}
 	in := &putObjectInput{Body: upload{&incoming{reader: r, size: -1}}}
 	in.Bucket, in.Key, in.ContentType = bucket, key, contentType
-	if err := s.checkNamed(in); err != nil {
+	if err := s.checkNamed(in, true); err != nil {
 		return Info{}, err
 	}
 	out, err := s.putObject(ctx, in)

@@ -169,6 +169,9 @@ func (r *lifecycleRule) check() error {
 	if r.Status != "Enabled" && r.Status != "Disabled" || r.Filter != nil && r.Prefix != nil || r.Filter == nil && r.Prefix == nil {
 		return errXML()
 	}
+	if n := r.NoncurrentVersionExpiration; n != nil && n.NoncurrentDays <= 0 {
+		return errXML()
+	}
 	if r.Expiration == nil && r.Transitions == nil && r.NoncurrentVersionExpiration == nil && r.NoncurrentVersionTransitions == nil && r.AbortIncompleteMultipartUpload == nil {
 		return errRequest("At least one action needs to be specified in a rule.")
 	}

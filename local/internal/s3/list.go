@@ -165,8 +165,8 @@ func (l *listing) after(name string) string {
 	if name == "" {
 		return ""
 	}
-	if strings.HasPrefix(name, l.Prefix) && l.common(name) == name {
-		return store.After(name)
+	if strings.HasPrefix(name, l.Prefix) && l.common(name) != "" {
+		return store.After(l.common(name)) // as AWS: what the marker is part of has been listed
 	}
 	return name + "\x00"
 }

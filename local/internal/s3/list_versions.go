@@ -57,7 +57,7 @@ func (s *Service) listObjectVersions(_ context.Context, in *listVersionsInput) (
 	}
 	out := &listVersionsOutput{Name: in.Bucket, Prefix: in.encode(in.Prefix), KeyMarker: in.encode(in.KeyMarker), VersionIDMarker: in.VersionIDMarker, MaxKeys: limit,
 		Delimiter: in.encode(in.Delimiter), EncodingType: in.EncodingType}
-	return out, s.Store.View(func(r store.Reader) error {
+	err = s.Store.View(func(r store.Reader) error {
 		if _, err := mustBucket(r, in.Bucket); err != nil || limit == 0 {
 			return err
 		}
@@ -73,6 +73,10 @@ func (s *Service) listObjectVersions(_ context.Context, in *listVersionsInput) (
 		})
 		return nil
 	})
+	if !out.IsTruncated {
+		out.NextKeyMarker, out.NextVersionIDMarker = "", ""
+	}
+	return out, err
 }
 
 func (out *listVersionsOutput) add(in *listVersionsInput, f found, limit int, who *owner) bool {

@@ -25,7 +25,21 @@ type pending struct {
 	Algorithm       string // of the checksums, "" if the creator named none
 	ChecksumType    string
 	Tags            []tag `json:",omitempty"`
+	Changed         bool  `json:",omitempty"` // the key's object, since the upload began
 	attributes
+}
+
+// touch tells the uploads of a key that its object changed: their conditions can no
+// longer hold. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+func touch(tx *store.Tx, bucketName, key string) {
+	from, to := store.Prefix(bucketName, key)
+	for k, text := range tx.Scan(bucketUpload, from, to) {
+		u := new(pending)
+		if json.Unmarshal(text, u) == nil && !u.Changed {
+			u.Changed = true
+			save(tx, bucketUpload, k, u)
+		}
+	}
 }
 
 func (u *pending) storeKey() string { return store.Key(u.Bucket, u.Key, u.ID) }
@@ -396,6 +410,7 @@ func (s *Service) listMultipartUploads(_ context.Context, in *listUploadsInput) 
 		}
 		for _, u := range uploadsOf(r, in.Bucket) {
 			done := in.KeyMarker != "" && (u.Key < in.KeyMarker || u.Key == in.KeyMarker && (in.UploadIDMarker == "" || u.storeKey() <= marker))
+			done = done || in.KeyMarker != "" && strings.HasPrefix(u.Key, in.Prefix) && l.common(u.Key) == in.KeyMarker
 			if done || !strings.HasPrefix(u.Key, in.Prefix) {
 				continue
 			}
@@ -418,6 +433,7 @@ func (out *listUploadsOutput) add(l *listing, u *pending, limit int, s *Service)
 	}
 	out.NextKeyMarker, out.NextUploadIDMarker = l.encode(u.Key), u.ID
 	if p != "" {
+		out.NextKeyMarker, out.NextUploadIDMarker = l.encode(p), ""
 		out.CommonPrefixes = append(out.CommonPrefixes, commonPrefix{l.encode(p)})
 		return true
 	}

@@ -6,6 +6,7 @@ package s3
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
@@ -121,6 +122,9 @@ func (l *listener) check() error {
 	}
 	for i, r := range l.Filter.Key.FilterRules {
 		name := strings.ToLower(r.Name)
+		if name == "" {
+			return errXML()
+		}
 		if name != "prefix" && name != "suffix" {
 			return errArgument("FilterRule.Name", r.Name, "filter rule name must be either prefix or suffix")
 		}
@@ -156,10 +160,12 @@ func (s *Service) putBucketNotification(ctx context.Context, in *putNotification
 			l.ID = newVersionID()
 		}
 		if fault == nil {
-			fault = l.check()
+			fault = errors.Join(l.check(), checkDestinationARN(d))
 		}
-		if fault == nil {
-			fault = s.checkDestination(ctx, in.Bucket, d, in.SkipDestinationValidation)
+	})
+	n.each(func(d destination, _ *listener) {
+		if fault == nil && !in.SkipDestinationValidation {
+			fault = s.checkDestination(ctx, in.Bucket, d)
 		}
 	})
 	if fault != nil {
@@ -168,15 +174,16 @@ func (s *Service) putBucketNotification(ctx context.Context, in *putNotification
 	return s.putSetting(in.Bucket, settingNotification, n)
 }
 
-// checkDestination sends the test event with which AWS finds out whether it may.
-func (s *Service) checkDestination(ctx context.Context, bucketName string, d destination, skip bool) error {
+func checkDestinationARN(d destination) error {
 	if parts := strings.SplitN(d.ARN, ":", 6); len(parts) < 6 || parts[0] != "arn" || parts[2] != d.Service {
 		name := map[string]string{"sns": "Topic", "sqs": "Queue", "lambda": "CloudFunction"}[d.Service]
 		return errArgument(name, d.ARN, "The ARN could not be parsed")
 	}
-	if skip || s.Caller == nil {
-		return nil
-	}
+	return nil
+}
+
+// checkDestination sends the test event with which AWS finds out whether it may.
+func (s *Service) checkDestination(ctx context.Context, bucketName string, d destination) error {
 	text := jsonvalue.String(jsonvalue.NewObject(jsonvalue.Member{Name: "Service", Value: "Amazon S3"}, jsonvalue.Member{Name: "Event", Value: "s3:TestEvent"},
 		jsonvalue.Member{Name: "Time", Value: s.Clock.Now().UTC().Format(isoMillis)}, jsonvalue.Member{Name: "Bucket", Value: bucketName},
 		jsonvalue.Member{Name: "RequestId", Value: awswire.RequestIDFrom(ctx)}, jsonvalue.Member{Name: "HostId", Value: "local"}))

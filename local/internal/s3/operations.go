@@ -43,7 +43,7 @@ func op[In, Out any](s *Service, name, route string, access accessOf[In], handle
 	fields := strings.Fields(route)
 	do := func(ctx context.Context, in *In) (*Out, error) {
 		if n, ok := any(in).(named); ok {
-			if err := s.checkNamed(n); err != nil {
+			if err := s.checkNamed(n, name != "CreateBucket"); err != nil {
 				return nil, err
 			}
 		}
@@ -73,9 +73,15 @@ const maxKey = 1024
 
 // checkNamed checks what every operation on a bucket or object checks first.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
-func (s *Service) checkNamed(n named) error {
-	if _, key, _ := n.resource(); len(key) > maxKey {
+func (s *Service) checkNamed(n named, exists bool) error {
+	bucketName, key, _ := n.resource()
+	if len(key) > maxKey {
 		return newError("KeyTooLongError", "Size", len(key), "MaxSizeAllowed", maxKey)
+	}
+	if exists {
+		if _, err := s.bucket(bucketName); err != nil {
+			return err
+		}
 	}
 	owner := n.owner()
 	if owner == "" || owner == s.Account {

@@ -273,6 +273,7 @@ func (s *Service) commit(ctx context.Context, o *object, reason string, allowed 
 // insert puts a version on top of its key's and returns the bodies that nothing
 // names any more.
 func (s *Service) insert(tx *store.Tx, b *bucket, o *object) (gone []segment) {
+	touch(tx, b.Name, o.Key)
 	o.Sequence = nextSequence(tx)
 	o.Modified = s.Clock.Now().UTC().Truncate(time.Second)
 	if b.Versioning == "Enabled" {

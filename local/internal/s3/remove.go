@@ -14,6 +14,8 @@ import (
 type deleteObjectInput struct {
 	atVersion
 	IfMatch                   string `json:"IfMatch,omitempty" http:"header=If-Match"`
+	IfMatchLastModifiedTime   string `json:"IfMatchLastModifiedTime,omitempty" http:"header=X-Amz-If-Match-Last-Modified-Time"`
+	IfMatchSize               string `json:"IfMatchSize,omitempty" http:"header=X-Amz-If-Match-Size"`
 	BypassGovernanceRetention string `json:"BypassGovernanceRetention,omitempty" http:"header=X-Amz-Bypass-Governance-Retention"`
 }
 
@@ -23,8 +25,13 @@ type deleteObjectOutput struct {
 }
 
 func (s *Service) deleteObject(ctx context.Context, in *deleteObjectInput) (*deleteObjectOutput, error) {
-	if in.BypassGovernanceRetention != "" {
-		return nil, saying(newError("InvalidArgument", "ArgumentName", "x-amz-bypass-governance-retention"), "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.")
+	switch { // the latter two are for directory buckets alone
+	case in.BypassGovernanceRetention != "":
+		return nil, errBypass()
+	case in.IfMatchLastModifiedTime != "":
+		return nil, newError("NotImplemented", "Header", "x-amz-if-match-last-modified-time")
+	case in.IfMatchSize != "":
+		return nil, newError("NotImplemented", "Header", "x-amz-if-match-size")
 	}
 	var out deleteObjectOutput
 	var gone []segment
@@ -65,6 +72,7 @@ func (s *Service) remove(ctx context.Context, tx *store.Tx, b *bucket, key, vers
 		if o == nil {
 			return out, nil, nil
 		}
+		touch(tx, b.Name, key)
 		tx.Delete(bucketObject, o.storeKey())
 		out.DeleteMarker = o.Marker
 		s.events.deleted(ctx, tx, b, o, reason, "Permanently Deleted")
@@ -75,6 +83,7 @@ func (s *Service) remove(ctx context.Context, tx *store.Tx, b *bucket, key, vers
 		if o == nil {
 			return out, nil, nil
 		}
+		touch(tx, b.Name, key)
 		tx.Delete(bucketObject, o.storeKey())
 		s.events.deleted(ctx, tx, b, o, reason, "Permanently Deleted")
 		return out, o.Body, nil
@@ -85,8 +94,14 @@ func (s *Service) remove(ctx context.Context, tx *store.Tx, b *bucket, key, vers
 	return deleteObjectOutput{DeleteMarker: true, VersionID: marker.Version}, gone, nil
 }
 
+func errBypass() error {
+	return saying(newError("InvalidArgument", "ArgumentName", "x-amz-bypass-governance-retention"), "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.")
+}
+
 type deleteObjectsInput struct {
 	atBucket
+	BypassGovernanceRetention string `json:"BypassGovernanceRetention,omitempty" http:"header=X-Amz-Bypass-Governance-Retention"`
+
 	Delete *deleteList `json:"Delete" http:"payload=Delete"`
 }
 
@@ -132,6 +147,9 @@ const maxDelete = 1000
 func (s *Service) deleteObjects(ctx context.Context, in *deleteObjectsInput) (*deleteObjectsOutput, error) {
 	if in.Delete == nil || len(in.Delete.Objects) == 0 || len(in.Delete.Objects) > maxDelete {
 		return nil, errXML()
+	}
+	if in.BypassGovernanceRetention != "" {
+		return nil, errBypass()
 	}
 	out := &deleteObjectsOutput{}
 	var allowed []deleteEntry

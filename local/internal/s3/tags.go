@@ -32,11 +32,13 @@ func checkTags(tags []tag, most int, system string) error {
 	seen := map[string]bool{}
 	for _, t := range tags {
 		switch {
+		case t.Key == "":
+			return errXML()
 		case seen[t.Key]:
 			return saying(newError("InvalidTag", "TagKey", t.Key), "Cannot provide multiple Tags with the same key")
 		case strings.HasPrefix(t.Key, "aws:"):
 			return saying(newError("InvalidTag", "TagKey", t.Key), "%s", system)
-		case t.Key == "" || utf8.RuneCountInString(t.Key) > 128 || !tagText.MatchString(t.Key):
+		case utf8.RuneCountInString(t.Key) > 128 || !tagText.MatchString(t.Key):
 			return newError("InvalidTag", "TagKey", t.Key)
 		case utf8.RuneCountInString(t.Value) > 256 || !tagText.MatchString(t.Value):
 			return saying(newError("InvalidTag", "TagKey", t.Key, "TagValue", t.Value), "The TagValue you have provided is invalid")
@@ -81,11 +83,11 @@ func (s *Service) change(at *atVersion, method string, f func(tx *store.Tx, b *b
 	out := &versionOutput{}
 	return out, s.Store.Update(func(tx *store.Tx) error {
 		b, o, err := lookup(tx, at.Bucket, at.Key, at.VersionID)
+		if o != nil && o.Marker {
+			return errMarker(method)
+		}
 		if err != nil {
 			return err
-		}
-		if o.Marker {
-			return errMarker(method)
 		}
 		out.VersionID = b.shownVersion(o)
 		if err := f(tx, b, o); err != nil {
