@@ -87,7 +87,7 @@ func (s *Service) createBucket(_ context.Context, in *createBucketInput) (*creat
 	err := s.Store.Update(func(tx *store.Tx) error {
 		if old, exists := loadBucket(tx, b.Name); exists {
 			// us-east-1 answers the owner's second request with success.
-			if s.Region == "us-east-1" && old.Region == "" && in.CreateBucketConfiguration == nil {
+			if s.Region == "us-east-1" && old.Region == "" && b.Region == "" && len(b.Tags) == 0 {
 				return nil
 			}
 			return newError("BucketAlreadyOwnedByYou", "BucketName", b.Name)

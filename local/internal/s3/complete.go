@@ -83,7 +83,7 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *completeUploa
 	s.events.wake()
 	s.expiry.note(b, o)
 	return &completeUploadOutput{encrypted: o.encrypted(), typedChecksums: o.Checksum.shown(), Location: "http://" + o.Bucket + ".s3.amazonaws.com/" + o.Key,
-		Bucket: o.Bucket, Key: o.Key, ETag: o.ETag, VersionID: b.shownVersion(o), Expiration: b.expiration(o)}, nil
+		Bucket: o.Bucket, Key: o.Key, ETag: o.ETag, VersionID: b.newVersion(o), Expiration: b.expiration(o)}, nil
 }
 
 // conflict refuses a condition that holds, but of an object that changed since the
@@ -164,8 +164,6 @@ func (want *completePart) check(p *part, u *pending, last bool) error {
 		return err
 	case algorithm == "" && u.ChecksumType == "COMPOSITE":
 		return errRequest("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.", strings.ToLower(u.Algorithm), p.Number)
-	case algorithm != "" && p.Sums[algorithm] == "":
-		return newError("InvalidPart", "UploadId", u.ID, "PartNumber", want.PartNumber, "ETag", strings.Trim(want.ETag, `"`))
 	case algorithm != "" && value != p.Sums[algorithm] && u.Algorithm != "":
 		return saying(newError("BadDigest"), "The %s you specified for part %d did not match what we received.", strings.ToLower(algorithm), p.Number)
 	case algorithm != "" && value != p.Sums[algorithm]:

@@ -144,7 +144,7 @@ func (s *Service) copyObject(ctx context.Context, in *copyObjectInput) (*copyObj
 	if err := s.fillCopy(o, from, reader, in); err != nil {
 		return nil, err
 	}
-	if in.IfMatch == "*" {
+	if in.IfMatch == "*" && in.IfNoneMatch == "" {
 		s.files.remove(o.Body)
 		return nil, newError("NotImplemented", "Header", "If-Match", "additionalMessage", "We don't accept the provided value of If-Match header for this API")
 	}
@@ -152,7 +152,7 @@ func (s *Service) copyObject(ctx context.Context, in *copyObjectInput) (*copyObj
 	if err != nil {
 		return nil, err
 	}
-	return &copyObjectOutput{encrypted: o.encrypted(), CopySourceVersionID: b.shownVersion(from), VersionID: to.shownVersion(o), Expiration: to.expiration(o),
+	return &copyObjectOutput{encrypted: o.encrypted(), CopySourceVersionID: b.shownVersion(from), VersionID: to.newVersion(o), Expiration: to.expiration(o),
 		CopyObjectResult: &copyResult{typedChecksums: o.Checksum.shown(), ETag: o.ETag, LastModified: moment{o.Modified}}}, nil
 }
 

@@ -192,6 +192,9 @@ func (r *lifecycleRule) check() error {
 		}
 	}
 	if r.Filter != nil && r.Filter.And != nil {
+		if r.Filter.Prefix != nil || r.Filter.Tag != nil || r.Filter.lifecycleBounds != (lifecycleBounds{}) {
+			return errXML() // And is alone, or absent
+		}
 		seen := map[string]bool{}
 		for _, t := range r.Filter.And.Tags {
 			if seen[t.Key] {

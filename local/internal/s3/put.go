@@ -117,7 +117,7 @@ func (s *Service) putObject(ctx context.Context, in *putObjectInput) (*putObject
 	if err != nil {
 		return nil, err
 	}
-	return &putObjectOutput{encrypted: o.encrypted(), typedChecksums: o.Checksum.shown(), ETag: o.ETag, VersionID: b.shownVersion(o), Expiration: b.expiration(o)}, nil
+	return &putObjectOutput{encrypted: o.encrypted(), typedChecksums: o.Checksum.shown(), ETag: o.ETag, VersionID: b.newVersion(o), Expiration: b.expiration(o)}, nil
 }
 
 // storageClasses are those that a bucket of the usual kind takes.

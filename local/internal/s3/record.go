@@ -225,6 +225,15 @@ func (b *bucket) shownVersion(o *object) string {
 	return o.Version
 }
 
+// newVersion is the version id that the answer to an upload carries: none where
+// versioning is off, now or again.
+func (b *bucket) newVersion(o *object) string {
+	if b.Versioning != "Enabled" {
+		return ""
+	}
+	return o.Version
+}
+
 // sweep removes the bodies that no record names.
 func (s *Service) sweep() error {
 	used := map[string]bool{}

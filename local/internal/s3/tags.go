@@ -128,7 +128,7 @@ func (s *Service) deleteObjectTagging(ctx context.Context, in *objectVersionInpu
 func (s *Service) read(at *atVersion, method string) (b *bucket, o *object, err error) {
 	err = s.Store.View(func(r store.Reader) error {
 		b, o, err = lookup(r, at.Bucket, at.Key, at.VersionID)
-		if err == nil && o.Marker {
+		if o != nil && o.Marker {
 			err = errMarker(method)
 		}
 		return err
