@@ -124,6 +124,7 @@ func (r *run) work() {
 		}
 		if errors.Is(err, errEnded) || errors.Is(err, errGone) { // the events come too late
 			accepted, err = make([]bool, len(batch)), nil
+			r.s.forget(r)
 		}
 		if err != nil {
 			r.s.Log.Error("an execution could not move on; it will from its last durable state, at the next start", "execution", r.key, "error", err)
