@@ -61,9 +61,9 @@ type headObjectOutput struct {
 	Expiration              string            `json:"Expiration,omitempty" http:"header=X-Amz-Expiration"`
 	LastModified            moment            `json:"LastModified" http:"header=Last-Modified"`
 	Metadata                map[string]string `json:"Metadata" http:"prefix=X-Amz-Meta-"`
-	PartsCount              int               `json:"PartsCount,omitempty" http:"header=X-Amz-Mp-Parts-Count"`
+	PartsCount              int               `json:"PartsCount,omitzero" http:"header=X-Amz-Mp-Parts-Count"`
 	StorageClass            string            `json:"StorageClass,omitempty" http:"header=X-Amz-Storage-Class"`
-	TagCount                int               `json:"TagCount,omitempty" http:"header=X-Amz-Tagging-Count"`
+	TagCount                int               `json:"TagCount,omitzero" http:"header=X-Amz-Tagging-Count"`
 	VersionID               string            `json:"VersionId,omitempty" http:"header=X-Amz-Version-Id"`
 	WebsiteRedirectLocation string            `json:"WebsiteRedirectLocation,omitempty" http:"header=X-Amz-Website-Redirect-Location"`
 	Status                  int               `json:"-" http:"status"`

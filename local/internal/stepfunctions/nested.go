@@ -87,8 +87,7 @@ func (s *Service) childResult(rec *record) interp.Event {
 }
 
 // nestedView is an execution as its parent sees it: with the SDK's names and
-// dates in milliseconds; .sync:2 has input and output as JSON, .sync as text. What
-// was recorded from AWS tells nothing of redrives.
+// dates in milliseconds; .sync:2 has input and output as JSON, .sync as text.
 func (s *Service) nestedView(rec *record) jsonvalue.Value {
 	v := s.describe(rec, true)
 	data := func(text *string) jsonvalue.Value {
@@ -111,6 +110,8 @@ func (s *Service) nestedView(rec *record) jsonvalue.Value {
 	b.Set("ExecutionArn", v.ExecutionArn).Set("Input", data(v.Input)).Set("InputDetails", yes).Set("Name", v.Name)
 	set("Output", data(v.Output), v.Output != nil)
 	set("OutputDetails", yes, v.Output != nil)
+	b.Set("RedriveCount", jsonvalue.Int(int64(rec.Redrives))).Set("RedriveStatus", v.RedriveStatus)
+	set("RedriveStatusReason", v.RedriveStatusReason, v.RedriveStatusReason != "")
 	b.Set("StartDate", jsonvalue.Int(rec.Start)).Set("StateMachineArn", v.StateMachineArn)
 	set("StateMachineAliasArn", v.StateMachineAliasArn, v.StateMachineAliasArn != "")
 	set("StateMachineVersionArn", v.StateMachineVersionArn, v.StateMachineVersionArn != "")
