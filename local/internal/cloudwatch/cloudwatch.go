@@ -134,7 +134,7 @@ func (s *Service) API() awswire.Service {
 		awswire.Op("ListTagsForResource", func(in *listTagsInput) []awswire.Access { return onARN("ListTagsForResource", in.ResourceARN) }, s.listTags),
 	}
 	return awswire.Service{Name: "cloudwatch", Signing: "monitoring", Protocol: awswire.JSON10, Target: "GraniteServiceVersion20100801", Version: "2010-08-01",
-		Namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/", Errors: map[string]int{"ResourceNotFound": 404, "ResourceNotFoundException": 404, "DashboardNotFoundError": 404}, Operations: ops}
+		Namespace: "com.amazonaws.cloudwatch.v2010_08_01", Errors: map[string]int{"ResourceNotFound": 404, "ResourceNotFoundException": 404, "DashboardNotFoundError": 404}, Operations: ops}
 }
 
 // anywhere makes an operation whose permission knows no resource.

@@ -6,6 +6,7 @@ package cloudwatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -81,13 +82,21 @@ func newWorld(t *testing.T) *world {
 
 // start makes the service over what the store holds.
 func (w *world) start() {
-	w.svc = New(Config{Account: "123456789012", Region: "us-east-1", Store: w.store, Clock: w.clk, Caller: w.calls})
+	w.svc = New(Config{Account: "123456789012", Region: "us-east-1", Store: w.store, Clock: w.clk, Caller: w.calls, Log: slog.New(slog.DiscardHandler)})
 	if err := w.svc.Start(); err != nil {
 		w.Fatal(err)
 	}
 	h := httptest.NewServer(awswire.NewServer(awswire.Config{Account: "123456789012", Region: "us-east-1", Clock: w.clk}, w.svc.API()))
 	w.Cleanup(h.Close)
 	w.Client = cw.New(cw.Options{Region: "us-east-1", BaseEndpoint: &h.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")})
+}
+
+// newWorldFor is a service alone, for benchmarks.
+func newWorldFor(b *testing.B) *Service {
+	st := store.Memory()
+	svc := New(Config{Account: "123456789012", Region: "us-east-1", Store: st, Clock: clock.Real()})
+	b.Cleanup(func() { svc.Close(); _ = st.Close() })
+	return svc
 }
 
 func (w *world) restart() {

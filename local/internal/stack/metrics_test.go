@@ -1,0 +1,88 @@
+package stack
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/clock"
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+	"github.com/stepworks/stepworks/local/internal/lambda"
+	"github.com/stepworks/stepworks/local/internal/lambda/sandbox"
+)
+
+const account = "123456789012"
+
+// running starts an empty stack in virtual time.
+func running(t *testing.T) (*Stack, func(service, operation, params string) *jsonvalue.Object) {
+	s, err := Start(t.Context(), Options{Account: account, Region: "us-east-1", Memory: true, Clock: clock.NewVirtual(time.Now(), time.Millisecond), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, func(service, operation, params string) *jsonvalue.Object {
+		t.Helper()
+		out, err := s.wire.Call(context.Background(), awswire.Root(account), service, operation, jsonvalue.MustParse(params))
+		if err != nil {
+			t.Fatalf("%s:%s: %v", service, operation, err)
+		}
+		o, _ := out.(*jsonvalue.Object)
+		return o
+	}
+}
+
+// A metric crosses its threshold; the message of the alarm arrives in a queue by
+// way of a topic without a policy, and its event by way of a rule.
+func TestAnAlarmReachesTopicAndRule(t *testing.T) {
+	s, call := running(t)
+	for _, name := range []string{"news", "events"} {
+		policy := `{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":[\"sns.amazonaws.com\",\"events.amazonaws.com\"]},\"Action\":\"sqs:SendMessage\",\"Resource\":\"arn:aws:sqs:us-east-1:123456789012:` + name + `\"}]}`
+		call("sqs", "CreateQueue", `{"QueueName":"`+name+`","Attributes":{"Policy":"`+policy+`"}}`)
+	}
+	call("sns", "CreateTopic", `{"Name":"alerts"}`)
+	call("sns", "Subscribe", `{"TopicArn":"arn:aws:sns:us-east-1:123456789012:alerts","Protocol":"sqs","Endpoint":"arn:aws:sqs:us-east-1:123456789012:news"}`)
+	call("events", "PutRule", `{"Name":"alarms","EventPattern":"{\"source\":[\"aws.cloudwatch\"],\"detail\":{\"state\":{\"value\":[\"ALARM\"]}}}"}`)
+	call("events", "PutTargets", `{"Rule":"alarms","Targets":[{"Id":"q","Arn":"arn:aws:sqs:us-east-1:123456789012:events"}]}`)
+	call("cloudwatch", "PutMetricAlarm", `{"AlarmName":"errors","Namespace":"AWS/Lambda","MetricName":"Errors","Dimensions":[{"Name":"FunctionName","Value":"f"}],"Statistic":"Sum","Period":60,
+		"EvaluationPeriods":1,"Threshold":1,"ComparisonOperator":"GreaterThanOrEqualToThreshold","TreatMissingData":"notBreaching","AlarmActions":["arn:aws:sns:us-east-1:123456789012:alerts"]}`)
+	s.services.functionMetrics(lambda.Metric{Function: "f", Resource: "f", Failed: true, Duration: 20 * time.Millisecond})
+	for queue, want := range map[string]string{"news": `\"AlarmName\":\"errors\"`, "events": `"detail-type":"CloudWatch Alarm State Change"`} {
+		out := call("sqs", "ReceiveMessage", `{"QueueUrl":"`+s.URL()+`/123456789012/`+queue+`","WaitTimeSeconds":20}`)
+		for range 10 { // a long poll does not stop the clock; the alarm is at most a minute away
+			if text := jsonvalue.String(out); strings.Contains(text, "Body") {
+				break
+			}
+			out = call("sqs", "ReceiveMessage", `{"QueueUrl":"`+s.URL()+`/123456789012/`+queue+`","WaitTimeSeconds":20}`)
+		}
+		messages, _ := out.Get("Messages")
+		list, _ := messages.([]any)
+		if len(list) == 0 {
+			t.Fatalf("nothing came to %s", queue)
+		}
+		if body, _ := list[0].(*jsonvalue.Object).Get("Body"); !strings.Contains(body.(string), want) {
+			t.Errorf("%s: %s", queue, body)
+		}
+	}
+}
+
+func TestWhatServicesReport(t *testing.T) {
+	s, call := running(t)
+	s.services.functionMetrics(lambda.Metric{Function: "f", Resource: "f:live", Duration: time.Millisecond})
+	s.services.functionMetrics(lambda.Metric{Function: "f", Resource: "f", Throttled: true})
+	machineMetrics{s.services.metrics}.Count("ExecutionsFailed", map[string]string{"StateMachineArn": "m"}, 1, "Count")
+	functionLogs{s.services.logs, s.services.metrics}.Write("/aws/lambda/f", "stream", []sandbox.LogEvent{{Time: time.Now(),
+		Message: `{"_aws":{"Timestamp":0,"CloudWatchMetrics":[{"Namespace":"Orders","Dimensions":[["service"]],"Metrics":[{"Name":"Placed"}]}]},"service":"x","Placed":3}`}})
+	for want, params := range map[string]string{
+		`"Resource","Value":"f:live"`: `{"Namespace":"AWS/Lambda","MetricName":"Invocations"}`,
+		`"Name":"StateMachineArn"`:    `{"Namespace":"AWS/States","MetricName":"ExecutionsFailed"}`,
+		`"Name":"service"`:            `{"Namespace":"Orders","MetricName":"Placed"}`,
+	} {
+		if got := jsonvalue.String(call("cloudwatch", "ListMetrics", params)); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", params, got)
+		}
+	}
+}
