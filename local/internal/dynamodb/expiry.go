@@ -97,6 +97,9 @@ func (e *expiryTimer) stop() {
 func (s *Service) planExpiry() error {
 	return s.Store.View(func(r store.Reader) error {
 		for _, t := range s.tables {
+			if t.TTL == "" {
+				continue // what its bucket may hold is of an earlier time
+			}
 			for key := range r.Scan(t.ttlBucket(), "", "") {
 				s.expiry.at(s, time.Unix(int64(store.ParseUint64(key[:8]))+1, 0))
 				break

@@ -168,3 +168,53 @@ func TestTimeToLive(t *testing.T) {
 	last := records[len(records)-1]
 	w.expect("REMOVE dynamodb.amazonaws.com Service", fmt.Sprint(last.EventName, " ", *last.UserIdentity.PrincipalId, " ", *last.UserIdentity.Type))
 }
+
+func TestStreamTurnedOffAndOn(t *testing.T) {
+	w := newWorld(t)
+	w.create("things", false)
+	set := func(on bool) error {
+		s := &types.StreamSpecification{StreamEnabled: &on}
+		if on {
+			s.StreamViewType = types.StreamViewTypeNewImage
+		}
+		_, err := w.db.UpdateTable(w.Context(), &ddb.UpdateTableInput{TableName: aws.String("things"), StreamSpecification: s})
+		return err
+	}
+	w.refuses("ValidationException", set(false))
+	w.must(set(true))
+	first := w.streamOf("things")
+	w.put("things", object{"pk": "a"})
+	w.refuses("ResourceInUseException", set(true))
+	w.must(set(false))
+	w.put("things", object{"pk": "unseen"})
+	w.must(set(true))
+	w.put("things", object{"pk": "b"})
+	second := w.streamOf("things")
+	out, err := w.streams.ListStreams(w.Context(), &dynamodbstreams.ListStreamsInput{TableName: aws.String("things"), Limit: aws.Int32(1)})
+	w.must(err)
+	more, err := w.streams.ListStreams(w.Context(), &dynamodbstreams.ListStreamsInput{TableName: aws.String("things"), ExclusiveStartStreamArn: out.LastEvaluatedStreamArn})
+	w.must(err)
+	w.expect(first+" "+second, *out.Streams[0].StreamArn+" "+*more.Streams[0].StreamArn)
+	old, end := w.records(w.iterator(first, streamtypes.ShardIteratorTypeTrimHorizon, nil))
+	fresh, next := w.records(w.iterator(second, streamtypes.ShardIteratorTypeTrimHorizon, nil))
+	w.expect("INSERT101 INSERT101 true false", story(old)+story(fresh)+fmt.Sprint(end == nil, next == nil))
+}
+
+// TestTimeToLiveTurnedOff leaves what had been listed for deletion.
+func TestTimeToLiveTurnedOff(t *testing.T) {
+	w := newWorld(t)
+	w.create("tokens", false)
+	set := func(on bool) error {
+		_, err := w.db.UpdateTimeToLive(w.Context(), &ddb.UpdateTimeToLiveInput{TableName: aws.String("tokens"), TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("ends"), Enabled: &on}})
+		return err
+	}
+	w.must(set(true))
+	w.refuses("ValidationException", set(true))
+	w.put("tokens", object{"pk": "a", "ends": testStart.Add(time.Hour).Unix()})
+	w.must(set(false))
+	w.pass(2 * time.Hour)
+	w.expect("a", w.get("tokens", object{"pk": "a"})["pk"])
+	w.must(set(true))
+	w.pass(time.Minute)
+	w.expect(object(nil), w.get("tokens", object{"pk": "a"}))
+}

@@ -131,3 +131,26 @@ func TestRefusals(t *testing.T) {
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}}, KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}}})
 	w.refuses("ResourceInUseException", err)
 }
+
+func TestThroughput(t *testing.T) {
+	w := newWorld(t)
+	w.create("orders", false)
+	set := func(mode types.BillingMode, read, write int64) error {
+		in := &ddb.UpdateTableInput{TableName: aws.String("orders"), BillingMode: mode}
+		if read > 0 {
+			in.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: &read, WriteCapacityUnits: &write}
+		}
+		_, err := w.db.UpdateTable(w.Context(), in)
+		return err
+	}
+	w.refuses("ValidationException", set("", 5, 5))
+	w.refuses("ValidationException", set(types.BillingModeProvisioned, 0, 0))
+	w.must(set(types.BillingModeProvisioned, 5, 6))
+	w.refuses("ValidationException", set("", 5, 6))
+	w.must(set("", 7, 1))
+	d, err := w.db.DescribeTable(w.Context(), &ddb.DescribeTableInput{TableName: aws.String("orders")})
+	w.must(err)
+	p := d.Table.ProvisionedThroughput
+	w.expect("7 1 true true", fmt.Sprint(*p.ReadCapacityUnits, " ", *p.WriteCapacityUnits, " ", p.LastIncreaseDateTime != nil, " ", p.LastDecreaseDateTime != nil))
+	w.must(set(types.BillingModePayPerRequest, 0, 0))
+}
