@@ -36,11 +36,12 @@ func (o where) logger() *slog.Logger {
 
 type upCommand struct {
 	where
-	Port   int    `default:"4566" help:"The endpoint's port; 0 takes any free one."`
-	Empty  bool   `help:"Deploy nothing: a bare AWS. What nobody has set up permissions for is allowed: roles never made, resources without any policy."`
-	Memory bool   `help:"Keep no state on disk."`
-	State  string `default:".local" placeholder:"DIR" help:"Where the state is kept."`
-	Time   string `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`
+	Port   int               `default:"4566" help:"The endpoint's port; 0 takes any free one."`
+	Empty  bool              `help:"Deploy nothing: a bare AWS. What nobody has set up permissions for is allowed: roles never made, resources without any policy."`
+	Memory bool              `help:"Keep no state on disk."`
+	State  string            `default:".local" placeholder:"DIR" help:"Where the state is kept."`
+	Route  map[string]string `placeholder:"HOST=URL" help:"Where HTTP tasks and API destinations find a host; may be given again."`
+	Time   string            `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`
 }
 
 // Run keeps the local AWS up until it is interrupted. Standard output carries
@@ -50,7 +51,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := stack.Start(ctx, stack.Options{Port: c.Port, Account: c.Account, Region: c.Region, Memory: c.Memory, StateDir: c.State, Clock: clk, Log: c.logger(), Lenient: c.Empty})
+	s, err := stack.Start(ctx, stack.Options{Port: c.Port, Account: c.Account, Region: c.Region, Memory: c.Memory, StateDir: c.State, Clock: clk, Log: c.logger(), Lenient: c.Empty, Routes: c.Route})
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,8 @@ type Options struct {
 	// refuse it: roles that were never made, and services that reach resources
 	// without any policy. For a bare AWS, whose users test something else.
 	Lenient bool
+	// Routes sends HTTP tasks and API destinations for a host elsewhere.
+	Routes map[string]string
 }
 
 // VirtualClock is a clock for `--time virtual`: it begins now, and leaves clients
