@@ -204,3 +204,23 @@ func BenchmarkCount(b *testing.B) {
 		w.Count("AWS/Lambda", "Invocations", dimensions, 1, "Count")
 	}
 }
+
+// One alarm woken by data: evaluated, and planned anew.
+func BenchmarkEvaluate(b *testing.B) {
+	s := newWorldFor(b)
+	a := watching(1, 1, notBreaching)
+	a.Period = 300
+	if err := a.prepare(); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := s.saveAlarm(a, nil); err != nil {
+		b.Fatal(err)
+	}
+	s.Count("N", "M", nil, 0, "")
+	for b.Loop() {
+		if err := s.evaluate("a", s.Clock.Now()); err != nil {
+			b.Fatal(err)
+		}
+		s.plan("a")
+	}
+}
