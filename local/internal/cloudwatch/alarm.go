@@ -150,6 +150,8 @@ func (a *alarm) check() error {
 		return invalid("The comparison %s is not offered by the local AWS, which has no anomaly detection: take GreaterThanOrEqualToThreshold, GreaterThanThreshold, LessThanThreshold or LessThanOrEqualToThreshold.", c.ComparisonOperator)
 	case c.ThresholdMetricID != "":
 		return invalid("ThresholdMetricId is not offered by the local AWS, which has no anomaly detection.")
+	case c.EvaluateLowSampleCountPercentile == ignore:
+		return invalid("EvaluateLowSampleCountPercentile ignore is not offered by the local AWS: percentiles of few samples are evaluated.")
 	case c.Threshold == nil:
 		return invalid("The parameter Threshold is required.")
 	case c.EvaluationPeriods < 1:

@@ -243,6 +243,7 @@ func TestAlarmsThatAreRefused(t *testing.T) {
 		"Invalid arn syntax":      func(in *cw.PutMetricAlarmInput) { in.OKActions = []string{"arn:aws:autoscaling:x"} },
 		"is not supported":        func(in *cw.PutMetricAlarmInput) { in.Statistic, in.ExtendedStatistic = "", aws.String("tm90") },
 		"together with Extended":  func(in *cw.PutMetricAlarmInput) { in.ExtendedStatistic = aws.String("p90") },
+		"of few samples":          func(in *cw.PutMetricAlarmInput) { in.EvaluateLowSampleCountPercentile = aws.String("ignore") },
 		"enum value set":          func(in *cw.PutMetricAlarmInput) { in.TreatMissingData = aws.String("never") },
 		"must name the Namespace": func(in *cw.PutMetricAlarmInput) { in.MetricName = nil },
 		"only ASCII":              func(in *cw.PutMetricAlarmInput) { in.AlarmName = aws.String("ä") },
