@@ -80,6 +80,9 @@ func (s *Service) getObject(ctx context.Context, in *getObjectInput) (*getObject
 		return nil, err
 	}
 	head, r, err := in.describe(b, o, s.Clock.Now())
+	if o.StorageClass == "GLACIER" || o.StorageClass == "DEEP_ARCHIVE" { // archived: RestoreObject is not offered
+		err = newError("InvalidObjectState", "StorageClass", o.StorageClass)
+	}
 	if err != nil {
 		return nil, errors.Join(err, reader.Close())
 	}

@@ -217,10 +217,10 @@ func (c *conditions) check(_ *bucket, now *object, key string) error {
 		now = nil
 	}
 	switch {
-	case c.IfNoneMatch != "" && c.IfNoneMatch != "*":
-		return newError("NotImplemented", "Header", "If-None-Match", "additionalMessage", "We don't accept the provided value of If-None-Match header for this API")
 	case c.IfNoneMatch != "" && c.IfMatch != "":
 		return newError("NotImplemented", "Header", "If-Match,If-None-Match", "additionalMessage", "Multiple conditional request headers present in the request")
+	case c.IfNoneMatch != "" && c.IfNoneMatch != "*":
+		return newError("NotImplemented", "Header", "If-None-Match", "additionalMessage", "We don't accept the provided value of If-None-Match header for this API")
 	case c.IfNoneMatch == "*" && now != nil:
 		return errPrecondition("If-None-Match")
 	case c.IfMatch != "" && now == nil:
