@@ -41,7 +41,11 @@ func newRawServer(tb testing.TB) *rawServer {
 
 func newRawServerOf(tb testing.TB, account string) *rawServer {
 	tb.Helper()
-	st := store.Memory()
+	return newRawServerOn(tb, account, store.Memory())
+}
+
+func newRawServerOn(tb testing.TB, account string, st *store.Store) *rawServer {
+	tb.Helper()
 	tb.Cleanup(func() { st.Close() })
 	s, err := New(Config{Account: account, Region: "us-east-1", Store: st, Clock: clock.Real()})
 	if err != nil {

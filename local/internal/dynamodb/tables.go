@@ -108,8 +108,9 @@ func (s *Service) tableToChange(name string) (*table, error) {
 func (s *Service) counted(name string) (*table, error) {
 	s.mu.RLock()
 	t, err := s.tableToChange(name)
+	counted := err == nil && t.stats.known
 	s.mu.RUnlock()
-	if err != nil || t.stats.known {
+	if err != nil || counted {
 		return t, err
 	}
 	s.mu.Lock()
