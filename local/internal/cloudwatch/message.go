@@ -67,7 +67,7 @@ func counted(n int, one, many string) string { return fmt.Sprintf("%d %s", n, pl
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 func (s *Service) detail(n *news) *jsonvalue.Object {
 	a := n.Alarm
-	configuration := object("description", text(a.AlarmDescription))
+	var configuration *jsonvalue.Object
 	if a.Rule != "" {
 		configuration = object("description", text(a.AlarmDescription), "alarmRule", a.Rule)
 	} else {

@@ -471,9 +471,9 @@ func (s *Service) listMetrics(_ context.Context, in *listMetricsInput) (*listMet
 	if in.Namespace != "" {
 		prefix = store.Key(in.Namespace)
 	}
-	oldest := s.Clock.Now().Add(-keepMinutes)
+	oldest := s.Clock.Now().Add(-keepByMinute)
 	if in.RecentlyActive != "" {
-		oldest = s.Clock.Now().Add(-keepSeconds)
+		oldest = s.Clock.Now().Add(-keepBySecond)
 	}
 	out := &listMetricsOutput{Metrics: []metric{}}
 	from := prefix

@@ -14,8 +14,8 @@ import (
 // How long data is kept. AWS keeps longer periods for longer; here there are none.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#metrics-retention
 const (
-	keepMinutes = 15 * 24 * time.Hour
-	keepSeconds = 3 * time.Hour
+	keepByMinute = 15 * 24 * time.Hour
+	keepBySecond = 3 * time.Hour
 )
 
 // flushAfter is how long, on the wall, counted data waits for more. It is no
@@ -175,7 +175,7 @@ func (s *Service) touch(tx *store.Tx, p point, now time.Time) {
 }
 
 func (s *Service) prune(tx *store.Tx, metric string, now time.Time) {
-	for bucket, keep := range map[string]time.Duration{bucketMinute: keepMinutes, bucketSecond: keepSeconds} {
+	for bucket, keep := range map[string]time.Duration{bucketMinute: keepByMinute, bucketSecond: keepBySecond} {
 		var gone []string
 		for key := range tx.Scan(bucket, store.Key(metric), store.Key(metric, store.Uint64(uint64(now.Add(-keep).Unix())))) {
 			gone = append(gone, key)

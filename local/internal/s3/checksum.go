@@ -111,8 +111,6 @@ func (c checksum) shown() typedChecksums {
 	return out
 }
 
-func (c checksum) plain() checksums { return c.shown().checksums }
-
 // validSum tells whether text can be a checksum of the algorithm.
 func validSum(algorithm, text string) bool {
 	sum, err := base64.StdEncoding.DecodeString(text)

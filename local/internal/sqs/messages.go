@@ -266,11 +266,7 @@ func (s *Service) take(name string, in *receiveMessageInput) (out *receiveMessag
 			visibility = time.Duration(*in.VisibilityTimeout) * time.Second
 		}
 		for _, seq := range q.candidates(tx, limit) {
-			m, ok, err := s.receive(tx, q, seq, visibility)
-			if err != nil {
-				return err
-			}
-			if ok {
+			if m, ok := s.receive(tx, q, seq, visibility); ok {
 				out.Messages = append(out.Messages, in.show(q, m, seq))
 			}
 		}
@@ -324,21 +320,21 @@ func (q *queue) candidates(tx *store.Tx, limit int) []uint64 {
 
 // receive takes one message: into flight, or to the dead-letter queue when it
 // was received too often, or out of the world when it is too old.
-func (s *Service) receive(tx *store.Tx, q *queue, seq uint64, visibility time.Duration) (*message, bool, error) {
+func (s *Service) receive(tx *store.Tx, q *queue, seq uint64, visibility time.Duration) (*message, bool) {
 	m, ok := q.get(tx, seq)
 	tx.Delete(bucketReady, q.key(seq))
 	q.Ready--
 	if !ok {
-		return nil, false, nil
+		return nil, false
 	}
 	now := s.Clock.Now()
 	if now.UnixMilli() >= m.Sent+q.seconds("MessageRetentionPeriod").Milliseconds() {
 		tx.Delete(bucketMessage, q.key(seq))
-		return nil, false, nil
+		return nil, false
 	}
 	if target, after, ok := q.redrive(); ok && m.Received >= after {
 		s.bury(tx, q, seq, m, target)
-		return nil, false, nil
+		return nil, false
 	}
 	m.Received++
 	if m.FirstReceived == 0 {
@@ -355,7 +351,7 @@ func (s *Service) receive(tx *store.Tx, q *queue, seq uint64, visibility time.Du
 		q.Ready++
 	}
 	q.put(tx, seq, m)
-	return m, true, nil
+	return m, true
 }
 
 // bury moves a message to a dead-letter queue. It keeps its id and its age:

@@ -65,6 +65,7 @@ func TestRecordedExecutions(t *testing.T) {
 
 // runRecording runs an execution under the names that the recorder replaced.
 func runRecording(t *testing.T, r *recording) (*interp.Execution, []interp.HistoryEvent) {
+	t.Helper()
 	m, err := asl.Parse(r.Text, asl.MachineType(r.Type))
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func (ev *evaluator) get(p *jsonpath.Path) (jsonvalue.Value, error) {
 }
 
 // path evaluates the path of a path field.
-func (ev *evaluator) path(p *asl.Path, field string) (jsonvalue.Value, *failure) {
+func (ev *evaluator) path(p *asl.Path) (jsonvalue.Value, *failure) {
 	if p.Call != nil {
 		return ev.call(p)
 	}

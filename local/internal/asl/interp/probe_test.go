@@ -59,6 +59,7 @@ func TestRecordedProbes(t *testing.T) {
 
 // startProbe starts a probe; the result is what its task must be given.
 func startProbe(t *testing.T, r *recordedProbe, text string) (*interp.Execution, json.RawMessage) {
+	t.Helper()
 	m, err := asl.ParseState(text)
 	probe := interp.Probe{Location: asl.Location(asl.LoneState)}
 	if r.Request.StateName != "" {

@@ -61,7 +61,7 @@ func (l jsonPath) input(x *Execution, f *frame) (*data, *failure) {
 }
 
 func (l jsonPath) inputPath(x *Execution, f *frame) (*data, *failure) {
-	in, e := x.applyPath(f, f.at.InputPath, f.Input, "InputPath")
+	in, e := x.applyPath(f, f.at.InputPath, f.Input)
 	x.note("afterInputPath", in)
 	return in, e
 }
@@ -87,7 +87,7 @@ func (l jsonPath) output(x *Execution, f *frame, result *data, hasResult bool) (
 		}
 		x.note("afterResultPath", out)
 	}
-	out, e = x.applyPath(f, f.at.OutputPath, out, "OutputPath")
+	out, e = x.applyPath(f, f.at.OutputPath, out)
 	return outcome{out, assigned}, e
 }
 
@@ -118,7 +118,7 @@ func (l jsonPath) chosen(x *Execution, f *frame, r *asl.Rule) (outcome, *failure
 	if e != nil {
 		return outcome{}, e
 	}
-	out, e := x.applyPath(f, f.at.OutputPath, in, "OutputPath")
+	out, e := x.applyPath(f, f.at.OutputPath, in)
 	return outcome{out, assigned}, e
 }
 
@@ -159,7 +159,7 @@ func (l jsonPath) items(x *Execution, f *frame) ([]jsonvalue.Value, *failure) {
 	text := "$"
 	if path != nil && !path.Null {
 		text = path.Text
-		if v, e = x.evaluator(f, in).path(path, "ItemsPath"); e != nil {
+		if v, e = x.evaluator(f, in).path(path); e != nil {
 			return nil, e
 		}
 	}
@@ -171,14 +171,14 @@ func (l jsonPath) items(x *Execution, f *frame) ([]jsonvalue.Value, *failure) {
 }
 
 // applyPath applies InputPath or OutputPath: absent is everything, null is {}.
-func (x *Execution) applyPath(f *frame, p *asl.Path, d *data, field string) (*data, *failure) {
+func (x *Execution) applyPath(f *frame, p *asl.Path, d *data) (*data, *failure) {
 	switch {
 	case p == nil || p.Text == "$":
 		return d, nil
 	case p.Null:
 		return newData(emptyObject), nil
 	}
-	v, e := x.evaluator(f, d).path(p, field)
+	v, e := x.evaluator(f, d).path(p)
 	if e != nil {
 		return nil, e
 	}

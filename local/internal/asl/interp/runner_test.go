@@ -1,6 +1,7 @@
 package interp_test
 
 import (
+	"errors"
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/asl"
@@ -101,12 +102,12 @@ func (r *runner) mapRun(t fataler, c interp.StartMapRun) interp.Event {
 	for i, item := range c.Items {
 		v, err := selector.Item(i, item)
 		if err != nil {
-			return interp.MapRunFailed{MapRun: c.MapRun, Error: err.(*interp.Error).Name, Cause: err.(*interp.Error).Cause}
+			return failedRun(c, err)
 		}
 		items = append(items, v)
 	}
 	if items, err = selector.Batch(items); err != nil {
-		return interp.MapRunFailed{MapRun: c.MapRun, Error: err.(*interp.Error).Name, Cause: err.(*interp.Error).Cause}
+		return failedRun(c, err)
 	}
 	var children []interp.Child
 	failed := int64(0)
@@ -126,4 +127,12 @@ func (r *runner) mapRun(t fataler, c interp.StartMapRun) interp.Event {
 		return interp.MapRunFailed{MapRun: c.MapRun, Error: interp.ErrTooManyFailures, Cause: interp.CauseTooManyFailures}
 	}
 	return interp.MapRunSucceeded{MapRun: c.MapRun, Output: c.Results(children)}
+}
+
+func failedRun(c interp.StartMapRun, err error) interp.Event {
+	var e *interp.Error
+	if !errors.As(err, &e) {
+		e = &interp.Error{Name: "States.Runtime", Cause: err.Error()}
+	}
+	return interp.MapRunFailed{MapRun: c.MapRun, Error: e.Name, Cause: e.Cause}
 }

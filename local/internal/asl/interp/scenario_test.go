@@ -45,6 +45,7 @@ func TestScenarios(t *testing.T) {
 }
 
 func play(t *testing.T, file string) {
+	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -68,7 +68,8 @@ func (e *Error) Error() string {
 // returned and that is no [*jsonpath.NotFound].
 func (x *Expr) Eval(env Env) (jsonvalue.Value, error) {
 	v, err := x.root.eval(&env)
-	if failed, ok := err.(*Error); ok {
+	var failed *Error
+	if errors.As(err, &failed) {
 		failed.Function = x.root.text
 	}
 	return v, err
