@@ -55,7 +55,7 @@ type Event struct {
 
 // Environment is what a template needs to know of a stack of this name.
 func (s *Service) Environment(stack string, parameters map[string]string) template.Environment {
-	return template.Environment{Account: s.Account, Region: s.Region, StackName: stack, StackID: s.stackID(stack), Parameters: parameters}
+	return template.Environment{Account: s.Account, Region: s.Region, StackName: stack, StackID: s.stackID(stack), Parameters: parameters, Dynamic: s.dynamic}
 }
 
 func (s *Service) stackID(stack string) string {
@@ -66,6 +66,9 @@ func (s *Service) stackID(stack string) string {
 // step fails, what this deployment created is deleted again, in reverse, and what
 // it updated is put back; the error says which step and why.
 func (s *Service) Deploy(ctx context.Context, d Deployment) (map[string]string, error) {
+	if err := Unsupported(d.Wanted); err != nil {
+		return nil, err
+	}
 	state, err := s.load(d.Stack)
 	if err != nil {
 		return nil, err

@@ -5,14 +5,17 @@ package cloudformation
 // the same checks as any caller.
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+	"github.com/stepworks/stepworks/local/internal/template"
 )
 
 // Caller is the in-process form of AWS's operations (awswire.Server).
@@ -65,7 +68,11 @@ func (r *request) do(ctx context.Context, service, operation string, params *jso
 
 // doUnless is do that takes the errors of these codes for success.
 func (r *request) doUnless(ctx context.Context, service, operation string, params *jsonvalue.Object, codes ...string) error {
-	err := r.do(ctx, service, operation, params)
+	return ignore(r.do(ctx, service, operation, params), codes...)
+}
+
+// ignore takes errors of these codes for success.
+func ignore(err error, codes ...string) error {
 	for _, code := range codes {
 		if awswire.CodeOf(err) == code {
 			return nil
@@ -184,8 +191,24 @@ func fixed(values func(r *request) map[string]jsonvalue.Value) func(context.Cont
 	return func(_ context.Context, r *request) (map[string]jsonvalue.Value, error) { return values(r), nil }
 }
 
-// errUnsupported says that a type is not offered; template validation should
-// have said so before.
+// errUnsupported says that a type is not offered, which [Unsupported] tells
+// before anything is made.
 func errUnsupported(resourceType string) error {
 	return errors.New("the local AWS does not create " + resourceType)
+}
+
+// Unsupported returns, all at once and with their places, the resources whose
+// type the template may have but nothing here creates; nil if there are none.
+func Unsupported(wanted *template.Stack) error {
+	var problems template.Problems
+	for _, r := range wanted.Resources {
+		if _, ok := providers[r.Type]; !ok {
+			problems = append(problems, template.Problem{File: wanted.Template.File, Position: r.At, Path: "Resources." + r.LogicalID + ".Type", Message: errUnsupported(r.Type).Error()})
+		}
+	}
+	if problems == nil {
+		return nil
+	}
+	slices.SortStableFunc(problems, func(a, b template.Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return problems
 }

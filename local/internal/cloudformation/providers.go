@@ -31,6 +31,28 @@ var providers = map[string]provider{
 	"AWS::Lambda::EventInvokeConfig":   invokeConfigProvider,
 	"AWS::Lambda::Permission":          permissionProvider,
 	"AWS::StepFunctions::StateMachine": machineProvider,
+
+	"AWS::Lambda::Version":                    versionProvider,
+	"AWS::Lambda::Alias":                      aliasProvider,
+	"AWS::Lambda::EventSourceMapping":         mappingProvider,
+	"AWS::StepFunctions::Activity":            activityProvider,
+	"AWS::StepFunctions::StateMachineVersion": machineVersionProvider,
+	"AWS::StepFunctions::StateMachineAlias":   machineAliasProvider,
+	"AWS::IAM::Policy":                        policyProvider,
+	"AWS::IAM::RolePolicy":                    rolePolicyProvider,
+	"AWS::IAM::ManagedPolicy":                 managedPolicyProvider,
+	"AWS::SNS::Topic":                         topicProvider,
+	"AWS::SNS::Subscription":                  subscriptionProvider,
+	"AWS::SNS::TopicPolicy":                   topicPolicyProvider,
+	"AWS::Events::EventBusPolicy":             busPolicyProvider,
+	"AWS::Events::Archive":                    archiveProvider,
+	"AWS::Events::Connection":                 connectionProvider,
+	"AWS::Events::ApiDestination":             destinationProvider,
+	"AWS::Scheduler::ScheduleGroup":           scheduleGroupProvider,
+	"AWS::Scheduler::Schedule":                scheduleProvider,
+	"AWS::SecretsManager::Secret":             secretProvider,
+	"AWS::CodeDeploy::Application":            deploymentApplicationProvider,
+	"AWS::CodeDeploy::DeploymentGroup":        deploymentGroupProvider,
 }
 
 // AWS::DynamoDB::Table

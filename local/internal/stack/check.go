@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/stepworks/stepworks/local/internal/asl"
+	"github.com/stepworks/stepworks/local/internal/cloudformation"
 	"github.com/stepworks/stepworks/local/internal/template"
 )
 
@@ -54,15 +55,14 @@ func checkDefinition(file string, text []byte) error {
 // CheckTemplate returns what is wrong with a template and the state machines it
 // refers to.
 func CheckTemplate(file string, text []byte, account, region string, parameters map[string]string) []string {
-	parsed, err := template.Parse(file, text)
-	if err != nil {
-		return problems(err)
-	}
-	wanted, err := template.New(parsed, template.Environment{Account: account, Region: region, StackName: Name, Parameters: parameters})
+	wanted, err := template.Load(file, text, template.Environment{Account: account, Region: region, StackName: Name, Parameters: parameters})
 	if err != nil {
 		return problems(err)
 	}
 	var lines []string
+	if err := cloudformation.Unsupported(wanted); err != nil {
+		lines = problems(err)
+	}
 	for _, r := range wanted.Resources {
 		if r.Local.Property != "Definition" {
 			continue

@@ -47,6 +47,9 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 	if err != nil {
 		return err
 	}
+	if err := cloudformation.Unsupported(wanted); err != nil {
+		return err
+	}
 	local := &localFiles{dir: filepath.Dir(d.Template)}
 	if err := local.read(wanted); err != nil {
 		return err

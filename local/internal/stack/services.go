@@ -23,6 +23,7 @@ import (
 	"github.com/stepworks/stepworks/local/internal/lambda/sandbox"
 	"github.com/stepworks/stepworks/local/internal/logs"
 	"github.com/stepworks/stepworks/local/internal/s3"
+	"github.com/stepworks/stepworks/local/internal/scheduler"
 	"github.com/stepworks/stepworks/local/internal/secretsmanager"
 	"github.com/stepworks/stepworks/local/internal/sns"
 	"github.com/stepworks/stepworks/local/internal/sqs"
@@ -44,6 +45,7 @@ type services struct {
 	functions *lambda.Service
 	machines  *stepfunctions.Service
 	events    *eventbridge.Service
+	schedules *scheduler.Service
 
 	programs string // the folder that built functions go to
 }
@@ -81,8 +83,11 @@ func (s *Stack) compose() error {
 		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}}, Metrics: machineMetrics{v.metrics}}); err != nil {
 		return err
 	}
+	if v.schedules, err = scheduler.New(scheduler.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log}); err != nil {
+		return err
+	}
 	v.programs = filepath.Join(cacheDir(s.StateDir), "programs")
-	for _, api := range []awswire.Service{v.logs.API(), v.metrics.API(), v.tables.API(), v.queues.API(), v.topics.API(), v.objects.API(), v.secrets.API(), ssm.New(ssm.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}).API(), v.functions.API(), v.events.API(), v.machines.API()} {
+	for _, api := range []awswire.Service{v.logs.API(), v.metrics.API(), v.tables.API(), v.queues.API(), v.topics.API(), v.objects.API(), v.secrets.API(), ssm.New(ssm.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}).API(), v.functions.API(), v.events.API(), v.machines.API(), v.schedules.API()} {
 		s.wire.Add(api)
 	}
 	return nil
@@ -109,12 +114,13 @@ func cacheDir(stateDir string) string {
 // can reach each other.
 func (v *services) resume() error {
 	v.topics.Resume()
-	return errors.Join(v.functions.Start(), v.machines.Start(), v.events.Start(), v.objects.Start(), v.metrics.Start())
+	return errors.Join(v.functions.Start(), v.machines.Start(), v.events.Start(), v.schedules.Start(), v.objects.Start(), v.metrics.Start())
 }
 
 // close ends the services in the order in which work flows: who makes work first.
 func (v *services) close(context.Context) {
 	v.objects.Close()
+	v.schedules.Close()
 	v.events.Close()
 	v.machines.Close()
 	v.topics.Close()
