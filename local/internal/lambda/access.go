@@ -382,6 +382,9 @@ func (s *Service) tagResource(_ context.Context, in *tagInput) (*noOutput, error
 }
 
 func (s *Service) untagResource(_ context.Context, in *untagInput) (*noOutput, error) {
+	if len(in.TagKeys) == 0 {
+		return nil, awswire.Errorf("ValidationException", "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null")
+	}
 	return &noOutput{}, s.changeTags(in.Resource, func(tags map[string]string) error {
 		for _, key := range in.TagKeys {
 			delete(tags, key)

@@ -131,12 +131,10 @@ func (in *asyncConfigInput) apply(c *asyncConfig, self string) error {
 			c.OnFailure = d.OnFailure.Destination
 		}
 	}
-	for _, arn := range []string{c.OnSuccess, c.OnFailure} {
-		if err := checkDestination(arn, self, "sqs", "sns", "lambda", "events"); err != nil {
-			return err
-		}
+	if err := checkDestination(c.OnSuccess, self, "sqs", "sns", "lambda", "events"); err != nil {
+		return err
 	}
-	return nil
+	return checkDestination(c.OnFailure, self, "sqs", "sns", "lambda", "events", "s3")
 }
 
 // checkDestination refuses a destination that nothing can be sent to from here.

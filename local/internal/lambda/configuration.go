@@ -50,7 +50,7 @@ type configuration struct {
 }
 
 type deadLetterConfig struct {
-	TargetArn string `json:"TargetArn,omitzero"`
+	TargetArn *string `json:"TargetArn,omitzero"`
 }
 
 type environment struct {
@@ -224,10 +224,11 @@ func (in *settings) apply(c *configuration) {
 			c.Environment.Variables = map[string]string{}
 		}
 	}
-	if in.DeadLetterConfig != nil && in.DeadLetterConfig.TargetArn != "" {
-		c.DeadLetterConfig = in.DeadLetterConfig
-	} else if in.DeadLetterConfig != nil {
-		c.DeadLetterConfig = nil
+	if d := in.DeadLetterConfig; d != nil && d.TargetArn != nil { // {} leaves it as it is
+		c.DeadLetterConfig = d
+		if *d.TargetArn == "" {
+			c.DeadLetterConfig = nil
+		}
 	}
 	if in.LoggingConfig != nil {
 		c.LoggingConfig = in.LoggingConfig.complete(c.FunctionName)

@@ -22,6 +22,7 @@ type letter struct {
 	text       string            // instead of body: a dead-letter queue gets the event itself
 	attributes map[string]string // "Number:200"; of the message
 	detailType string            // when an event bus gets it
+	folder     string            // when a bucket does
 	resources  []any
 }
 
@@ -41,7 +42,7 @@ func (s *Service) letters(f *function, n name, p *pending, config *asyncConfig) 
 			detail = "Failure"
 		}
 		letters = append(letters, letter{to: to, body: s.invocationRecord(n, p), detailType: "Lambda Function Invocation Result - " + detail,
-			resources: []any{s.nameARN(asyncName(n))}})
+			resources: []any{s.nameARN(asyncName(n))}, folder: "async/" + n.function})
 	}
 	v, err := f.versionOf(s, n)
 	if err != nil || !p.Outcome.failed() || v.Config.DeadLetterConfig == nil {
@@ -52,7 +53,7 @@ func (s *Service) letters(f *function, n name, p *pending, config *asyncConfig) 
 	if message := errorMessage(p.Outcome.Response); message != "" {
 		attributes["ErrorMessage"] = "String:" + message[:min(len(message), 1<<10)]
 	}
-	return append(letters, letter{to: v.Config.DeadLetterConfig.TargetArn, text: string(p.Payload), attributes: attributes})
+	return append(letters, letter{to: *v.Config.DeadLetterConfig.TargetArn, text: string(p.Payload), attributes: attributes})
 }
 
 // invocationRecord is what a destination receives.
@@ -114,6 +115,9 @@ func (s *Service) post(ctx context.Context, as awswire.Identity, l letter) error
 		_, err = s.Caller.Call(ctx, as, "lambda", "Invoke", jsonvalue.NewObject(member("FunctionName", l.to), member("InvocationType", "Event"), member("Payload", base64Text([]byte(text)))))
 	case "events":
 		err = s.putEvent(ctx, as, l, text)
+	case "s3":
+		key := fmt.Sprintf("aws/lambda/%s/%s-%s", l.folder, s.Clock.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05"), newID())
+		_, err = s.Caller.Call(ctx, as, "s3", "PutObject", jsonvalue.NewObject(member("Bucket", lastOf(l.to)), member("Key", key), member("Body", base64Text([]byte(text))), member("ContentType", "application/json")))
 	default:
 		err = fmt.Errorf("nothing is sent to the service %s from here", parts[2])
 	}

@@ -106,9 +106,14 @@ func (s *Service) createFunction(ctx context.Context, in *createFunctionInput) (
 	}
 	s.forget(n.function)
 	s.Journal.Record(ctx, journal.Entry{Kind: journal.ResourceChanged, Subject: v.Config.FunctionArn, Name: n.function})
-	answer := v.Config
-	answer.State, answer.StateReason, answer.StateReasonCode, answer.LastUpdateStatus = "Pending", "The function is being created.", "Creating", ""
-	return &answer, nil
+	return v.Config.creating(), nil
+}
+
+// creating is a configuration as AWS shows it at once: it takes some time to be
+// ready there, and none here.
+func (c configuration) creating() *configuration {
+	c.State, c.StateReason, c.StateReasonCode, c.LastUpdateStatus = "Pending", "The function is being created.", "Creating", ""
+	return &c
 }
 
 func (in *createFunctionInput) checkAll() error {
@@ -283,6 +288,9 @@ func (s *Service) changeLatest(ctx context.Context, n name, revision string, pub
 		return nil, err
 	}
 	s.Journal.Record(ctx, journal.Entry{Kind: journal.ResourceChanged, Subject: answer.FunctionArn, Name: n.function})
+	if publish {
+		return answer.creating(), nil
+	}
 	answer.LastUpdateStatus, answer.LastUpdateStatusReason, answer.LastUpdateStatusReasonCode = "InProgress", "The function is being created.", "Creating"
 	return &answer, nil
 }

@@ -120,13 +120,44 @@ func checkJSON(payload []byte) error {
 	if jsontext.Value(payload).IsValid(jsontext.AllowDuplicateNames(true)) {
 		return nil
 	}
-	problem, line, column := "it is not JSON", 1, 1
-	_, err := jsonvalue.Parse(payload)
-	var at *jsonvalue.SyntaxError
-	if errors.As(err, &at) {
-		problem, line, column = at.Problem, at.Line, at.Column
+	problem, line, column := badStart(payload)
+	if problem == "" {
+		problem, line, column = "it is not JSON", 1, 1
+		_, err := jsonvalue.Parse(payload)
+		var at *jsonvalue.SyntaxError
+		if errors.As(err, &at) {
+			problem, line, column = at.Problem, at.Line, at.Column
+		}
 	}
 	return awswire.Errorf("InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json: %s\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: %d, column: %d]", problem, line, column)
+}
+
+const jsonValues = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+
+// badStart words a payload that is not even the beginning of JSON as AWS's
+// parser, Jackson, does; "" where it begins well.
+func badStart(payload []byte) (problem string, line, column int) {
+	letter := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+	first := payload[0]
+	switch {
+	case strings.IndexByte("{[\"-0123456789 \t\r\n", first) >= 0:
+		return "", 0, 0
+	case first < ' ' || first >= 0x80:
+		return fmt.Sprintf("Unexpected character ((CTRL-CHAR, code %d)): expected a valid value %s", first, jsonValues), 1, 1
+	case !letter(first):
+		return fmt.Sprintf("Unexpected character ('%c' (code %d)): expected a valid value %s", first, first, jsonValues), 1, 1
+	}
+	n := 1
+	for n < len(payload) && letter(payload[n]) {
+		n++
+	}
+	if n < len(payload) && payload[n] >= 0x80 {
+		return fmt.Sprintf("Invalid UTF-8 start byte 0x%02x", payload[n]), 1, n + 2
+	}
+	if word := string(payload[:n]); word != "null" && word != "true" && word != "false" {
+		return fmt.Sprintf("Unrecognized token '%s': was expecting %s", word, jsonValues), 1, n + 1
+	}
+	return "", 0, 0
 }
 
 // answer runs a synchronous invocation.

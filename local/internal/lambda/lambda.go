@@ -140,6 +140,8 @@ func New(cfg Config) (*Service, error) {
 // Start takes up what an earlier process left: asynchronous invocations and event
 // source mappings. Call it once, when the other services can be called.
 func (s *Service) Start() error {
+	release := s.Clock.Hold() // until all timers are set, lest the first one's time comes before
+	defer release()
 	if err := s.refreshLocalCode(); err != nil {
 		return err
 	}

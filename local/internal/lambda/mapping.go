@@ -253,6 +253,9 @@ func (s *Service) createMapping(ctx context.Context, in *createMappingInput) (*m
 		return nil, err
 	}
 	s.pollers.start(m)
+	if m.Disabled {
+		return s.mappingOutput(m, ""), nil
+	}
 	return s.mappingOutput(m, "Creating"), nil
 }
 
@@ -328,7 +331,7 @@ func (m *mapping) completeStream() error {
 	case or(m.MaximumRecordAgeInSeconds, -1) == 0:
 		return constraint("0", "maximumRecordAgeInSeconds", "Member must have value greater than or equal to 60")
 	}
-	return checkDestination(m.onFailure(), "", "sqs", "sns")
+	return checkDestination(m.onFailure(), "", "sqs", "sns", "s3")
 }
 
 // filters compiles the filter criteria.
@@ -444,8 +447,12 @@ func (s *Service) updateMapping(_ context.Context, in *updateMappingInput) (*map
 		return nil, err
 	}
 	var changed *mapping
+	state := "Updating"
 	err := s.changeMapping(in.UUID, noMapping(), func(m *mapping) error {
 		changed = m
+		if in.Enabled != nil && *in.Enabled == m.Disabled {
+			state = map[bool]string{true: "Enabling", false: "Disabling"}[*in.Enabled]
+		}
 		if in.FunctionName != "" {
 			m.Function, m.Qualifier = n.function, n.qualifier
 		}
@@ -458,7 +465,7 @@ func (s *Service) updateMapping(_ context.Context, in *updateMappingInput) (*map
 		return nil, err
 	}
 	s.pollers.start(changed)
-	return s.mappingOutput(changed, "Updating"), nil
+	return s.mappingOutput(changed, state), nil
 }
 
 // overlay puts what is set over the settings.

@@ -56,7 +56,13 @@ func newSources(t *testing.T) *sources {
 		}
 		x.do("sqs", "CreateQueue", jsonvalue.NewObject(member("QueueName", name), member("Attributes", attributes)))
 	}
-	w.create("f")
+	return x
+}
+
+// withFunction makes the function of the tests.
+func (x *sources) withFunction() *sources {
+	x.Helper()
+	x.create("f")
 	return x
 }
 
@@ -172,7 +178,7 @@ func TestQueueMappings(t *testing.T) {
 		{name: "in order within a group", queue: "q.fifo", mapping: `{"BatchSize":10`, fail: "a once", send: []string{"a once", "b"}, want: []string{"a once a once b"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := newSources(t)
+			x := newSources(t).withFunction()
 			x.settings(c.fail, strings.Contains(c.mapping, "ReportBatchItemFailures"))
 			if c.queue == "" {
 				c.queue = "q"
@@ -201,7 +207,7 @@ func TestQueueMappings(t *testing.T) {
 }
 
 func TestQueueRecords(t *testing.T) {
-	x := newSources(t)
+	x := newSources(t).withFunction()
 	x.do("lambda", "UpdateFunctionConfiguration", x.parse(`{"FunctionName":"f","Environment":{"Variables":{"BATCHES":"`+x.file+`","WHOLE":"1"}}}`))
 	x.mapping(`{"FunctionName":"f","EventSourceArn":"{queue}"}`)
 	x.message("q", "hello", member("MessageAttributes", x.parse(`{"kind":{"DataType":"String","StringValue":"greeting"}}`)))
@@ -255,7 +261,7 @@ func TestStreamMappings(t *testing.T) {
 			want: []string{"a", "a", "a", "a", "a", "a"}, dead: []string{`"condition":"RecordAgeExceeded"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := newSources(t)
+			x := newSources(t).withFunction()
 			x.settings(c.fail, strings.Contains(c.mapping, "ReportBatchItemFailures"))
 			arn := x.stream()
 			for _, id := range c.before {
@@ -284,7 +290,7 @@ func TestStreamMappings(t *testing.T) {
 
 // TestStreamLanes delivers keys in parallel, each key in order.
 func TestStreamLanes(t *testing.T) {
-	x := newSources(t)
+	x := newSources(t).withFunction()
 	x.settings("", false)
 	arn := x.stream()
 	for n := range 3 {
@@ -310,7 +316,7 @@ func TestStreamLanes(t *testing.T) {
 
 // TestStreamsKeepTheirPlace restarts between batches.
 func TestStreamsKeepTheirPlace(t *testing.T) {
-	x := newSources(t)
+	x := newSources(t).withFunction()
 	x.settings("", false)
 	arn := x.stream()
 	x.put("a")
@@ -323,7 +329,7 @@ func TestStreamsKeepTheirPlace(t *testing.T) {
 }
 
 func TestMappingOperations(t *testing.T) {
-	x := newSources(t)
+	x := newSources(t).withFunction()
 	stream := x.stream()
 	x.do("sqs", "CreateQueue", x.parse(`{"QueueName":"hasty","Attributes":{"VisibilityTimeout":"1"}}`))
 	x.world.play("testdata/mappings.txt", map[string]string{"stream": stream, "queue": queueARN, "dead": deadARN})

@@ -320,7 +320,12 @@ func (r *shardReader) deliverAll(f *function, entries []entry, release func()) (
 	}
 	release()
 	again = <-final
-	return again, stopped.Load() == 0 && r.advance(last)
+	ok = stopped.Load() == 0 && r.advance(last)
+	if ok && r.Result != "OK" {
+		r.Result = "OK"
+		r.note(r.Result)
+	}
+	return again, ok
 }
 
 // advance stores that everything up to a record is done.
@@ -430,8 +435,9 @@ func (r *shardReader) dropAged(f *function, batch []entry, attempts int) []entry
 	return batch[n:]
 }
 
-// giveUp tells the on-failure destination of records that are skipped. It gets
-// where they stand, not what they are.
+// giveUp tells the on-failure destination of records that are skipped: where they
+// stand, and a bucket also what they are.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 func (r *shardReader) giveUp(f *function, batch []entry, condition string, attempts int, result *batchResult) {
 	r.s.Log.Warn("records of a stream were given up", "stream", r.Source, "function", r.Function, "records", len(batch), "condition", condition)
 	if r.onFailure() == "" {
@@ -456,5 +462,9 @@ func (r *shardReader) giveUp(f *function, batch []entry, condition string, attem
 		member("DDBStreamBatchInfo", jsonvalue.NewObject(member("shardId", r.shard), member("startSequenceNumber", first.sequence), member("endSequenceNumber", last.sequence),
 			member("approximateArrivalOfFirstRecord", first.arrived.Format(form)), member("approximateArrivalOfLastRecord", last.arrived.Format(form)),
 			member("batchSize", jsonvalue.Int(int64(len(batch)))), member("streamArn", r.Source))))
-	r.s.send(context.Background(), f, letter{to: r.onFailure(), body: jsonvalue.NewObject(record...)})
+	if strings.HasPrefix(r.onFailure(), "arn:aws:s3:") { // a bucket has room for the records themselves
+		event := jsonvalue.NewObject(member("Records", recordsOf(batch)))
+		record = append(record, member("payload", jsonvalue.String(event)))
+	}
+	r.s.send(context.Background(), f, letter{to: r.onFailure(), body: jsonvalue.NewObject(record...), folder: r.UUID + "/" + r.shard})
 }
