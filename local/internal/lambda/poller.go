@@ -178,7 +178,8 @@ func (x *poller) trouble(err error) {
 		return
 	}
 	result := "PROBLEM: " + err.Error()
-	if x.Result != result {
+	_, missing := x.function()
+	if x.Result != result && missing == nil { // a mapping of a deleted function just waits
 		x.Result = result
 		x.s.Log.Warn("an event source mapping cannot read its source", "mapping", x.UUID, "source", x.Source, "function", x.Function, "error", err)
 		x.note(result)
