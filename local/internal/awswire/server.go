@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -222,7 +223,8 @@ func (s *Server) serve(svc *Service, name string, w http.ResponseWriter, r *http
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		if _, ok := err.(*http.MaxBytesError); ok {
+		var tooLong *http.MaxBytesError
+		if errors.As(err, &tooLong) {
 			return nil, Errorf("RequestEntityTooLarge", "Request size exceeded %d bytes", maxBody)
 		}
 		return nil, Errorf("SerializationException", "the request's body could not be read: %v", err)

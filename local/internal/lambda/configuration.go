@@ -10,7 +10,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -273,11 +272,3 @@ func (s *Service) defaults(name string) configuration {
 const timeForm = "2006-01-02T15:04:05.000+0000"
 
 func (s *Service) now() string { return s.Clock.Now().UTC().Format(timeForm) }
-
-func parseTime(text string) time.Time {
-	t, err := time.Parse(timeForm, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
-}

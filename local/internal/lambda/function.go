@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"slices"
 
@@ -284,7 +285,7 @@ func (s *Service) changeLatest(ctx context.Context, n name, revision string, pub
 		}
 		return nil
 	})
-	if err != nil && err != error(errDryRun) {
+	if err != nil && !errors.Is(err, error(errDryRun)) {
 		return nil, err
 	}
 	s.Journal.Record(ctx, journal.Entry{Kind: journal.ResourceChanged, Subject: answer.FunctionArn, Name: n.function})

@@ -222,7 +222,8 @@ func (s *Service) tell(ctx context.Context, r run, arn string, result sandbox.Re
 // refusal turns an error of the environments into the API's.
 func (s *Service) refusal(err error) error {
 	var throttle *sandbox.Throttle
-	_, worded := err.(*awswire.Error)
+	var ours *awswire.Error
+	worded := errors.As(err, &ours)
 	switch {
 	case err == nil:
 		return nil

@@ -84,7 +84,7 @@ func (x *poller) nextBatch() (f *function, batch []message, release func()) {
 			release = x.s.Clock.Hold()
 			continue
 		}
-		ok := true
+		var ok bool
 		if release, ok = x.bell.wait(x.ctx); !ok {
 			return nil, nil, nil
 		}
@@ -105,7 +105,7 @@ func (x *poller) collect(f *function, release *func()) ([]message, error) {
 	defer timer.Stop()
 	for len(batch) < *x.BatchSize && x.s.Clock.Now().Before(end) {
 		(*release)()
-		ok := true
+		var ok bool
 		if *release, ok = x.bell.wait(x.ctx); !ok {
 			*release = nil
 			return nil, nil

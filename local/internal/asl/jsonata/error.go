@@ -5,6 +5,7 @@ package jsonata
 // (https://docs.jsonata.org/embedding-extending#jsonata-errors).
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -46,8 +47,8 @@ func fill(text string, e *Error, pairs []string) string {
 // located gives an error the place and the function of the call it came out of,
 // unless it has its own.
 func located(err error, pos int, token string) error {
-	e, ok := err.(*Error)
-	if !ok {
+	var e *Error
+	if !errors.As(err, &e) {
 		return err
 	}
 	if e.Position == 0 {

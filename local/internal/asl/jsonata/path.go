@@ -122,7 +122,7 @@ func (w *walk) current() []any {
 
 // end is the value of the path.
 func (w *walk) end(n *node) (any, error) {
-	var out any = undefined
+	out := any(undefined)
 	switch {
 	case w.bound && n.tuple:
 		out = w.tuples

@@ -361,7 +361,7 @@ func (p *integerPicture) parse(s string) (float64, bool, error) {
 		return 0, false, p.unsupported()
 	}
 	if p.ordinal && len(s) > 2 {
-		s = strings.TrimRight(s, "stndrdth")
+		s = strings.TrimRight(s, "dhnrst") // st, nd, rd, th
 	}
 	for _, sep := range p.separators {
 		s = strings.ReplaceAll(s, sep.char, "")

@@ -79,12 +79,6 @@ type binding struct {
 	value any
 }
 
-func (t *tuple) with(name string, v any) *tuple {
-	out := &tuple{at: t.at, vars: slices.Clone(t.vars)}
-	out.set(name, v)
-	return out
-}
-
 func (t *tuple) set(name string, v any) {
 	for i := range t.vars {
 		if t.vars[i].name == name {
@@ -305,7 +299,9 @@ func show(v any) string {
 		return "undefined"
 	}
 	var b strings.Builder
-	writeJSON(&b, v, "", "", false, 0)
+	if err := writeJSON(&b, v, "", "", false, 0); err != nil {
+		return "?"
+	}
 	return b.String()
 }
 
