@@ -53,6 +53,9 @@ type Config struct {
 	URL   func() string
 	Store *store.Store
 	Clock clock.Clock
+	// Arrived, if set, is told of queues that may have something to receive. It
+	// must not wait.
+	Arrived func(queueARN string)
 }
 
 // Service is SQS.

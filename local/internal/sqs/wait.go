@@ -42,6 +42,9 @@ func (s *Service) wake(name string) {
 	defer w.mu.Unlock()
 	close(w.changed)
 	w.changed = make(chan struct{})
+	if s.Arrived != nil {
+		s.Arrived(s.arn(name))
+	}
 }
 
 // waitFor waits for news, for the time next on the injected clock, or until the

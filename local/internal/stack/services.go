@@ -59,21 +59,23 @@ func (s *Stack) compose() error {
 
 	v.logs = logs.New(logs.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Log: s.Log})
 	v.metrics = cloudwatch.New(cloudwatch.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Log: s.Log})
-	v.queues = sqs.New(sqs.Config{Account: s.Account, Region: s.Region, URL: s.URL, Store: s.store, Clock: s.Clock})
+	v.queues = sqs.New(sqs.Config{Account: s.Account, Region: s.Region, URL: s.URL, Store: s.store, Clock: s.Clock,
+		Arrived: func(queueARN string) { v.functions.Arrived(queueARN) }})
 	v.topics = sns.New(sns.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal})
 	v.secrets = secretsmanager.New(secretsmanager.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock})
 	outside, err := parseRoutes(s.Routes)
 	if err != nil {
 		return err
 	}
-	if v.tables, err = dynamodb.New(dynamodb.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}); err != nil {
+	if v.tables, err = dynamodb.New(dynamodb.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock,
+		StreamWritten: func(streamARN string) { v.functions.Arrived(streamARN) }}); err != nil {
 		return err
 	}
 	if v.objects, err = s3.New(s3.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Dir: s.folder("objects"), Authorizer: authorizer{v.iam, s.Lenient, v.resourcePolicy}, Caller: s.wire, Log: s.Log}); err != nil {
 		return err
 	}
 	if v.functions, err = lambda.New(lambda.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log,
-		Dir: s.folder("functions"), Endpoint: s.URL, Credentials: v.credentials, Logs: functionLogs{v.logs, v.metrics}, Metrics: v.functionMetrics}); err != nil {
+		Dir: s.folder("functions"), Endpoint: s.URL, Announced: []string{"dynamodb"}, Credentials: v.credentials, Logs: functionLogs{v.logs, v.metrics}, Metrics: v.functionMetrics}); err != nil {
 		return err
 	}
 	if v.events, err = eventbridge.New(eventbridge.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, HTTP: outside}); err != nil {
@@ -87,7 +89,7 @@ func (s *Stack) compose() error {
 		return err
 	}
 	v.programs = filepath.Join(cacheDir(s.StateDir), "programs")
-	for _, api := range []awswire.Service{v.logs.API(), v.metrics.API(), v.tables.API(), v.queues.API(), v.topics.API(), v.objects.API(), v.secrets.API(), ssm.New(ssm.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}).API(), v.functions.API(), v.events.API(), v.machines.API(), v.schedules.API()} {
+	for _, api := range []awswire.Service{v.logs.API(), v.metrics.API(), v.tables.API(), v.tables.StreamsAPI(), v.queues.API(), v.topics.API(), v.objects.API(), v.secrets.API(), ssm.New(ssm.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}).API(), v.functions.API(), v.events.API(), v.machines.API(), v.schedules.API()} {
 		s.wire.Add(api)
 	}
 	return nil
@@ -139,6 +141,8 @@ func (v *services) resourcePolicy(arn string) string {
 		return v.queues.Policy(arn)
 	case parts[2] == "sns":
 		return v.topics.Policy(arn)
+	case parts[2] == "dynamodb":
+		return v.tables.Policy(arn)
 	case parts[2] == "s3":
 		return v.objects.Policy(arn)
 	case parts[2] == "lambda":
