@@ -21,9 +21,6 @@ func TestRecordedExecutionsAreAccepted(t *testing.T) {
 		Type string
 	}
 	for r := range conformance.Rows[row](t, "asl_exec.jsonl") {
-		if strings.Contains(r.Text, "JSONata") {
-			continue // refused until there is an evaluator
-		}
 		tally.Check(r.ID, refusal(r.Text, asl.MachineType(r.Type)))
 	}
 	tally.Demand(t, 100)
@@ -52,7 +49,7 @@ func TestRecordedDiagnostics(t *testing.T) {
 	}
 	for r := range conformance.Rows[row](t, "asl_validation.jsonl") {
 		aboutDefinition := r.Expected.Accepted || r.Expected.Code == "InvalidDefinition" || r.Op == "validate_state_machine_definition"
-		if r.Provenance != "aws" || r.Text == nil || !aboutDefinition || strings.Contains(*r.Text, "JSONata") {
+		if r.Provenance != "aws" || r.Text == nil || !aboutDefinition {
 			continue
 		}
 		faults := asl.Validate(*r.Text, asl.MachineType(r.Type))
@@ -90,7 +87,7 @@ func unequal(want, got string) string {
 // TestPublicSamplesAreAccepted parses machines of public repositories, with
 // examples in place of what their templates substitute.
 func TestPublicSamplesAreAccepted(t *testing.T) {
-	tally := conformance.Tally{Name: "asl_corpus.jsonl, without JSONata"}
+	tally := conformance.Tally{Name: "asl_corpus.jsonl"}
 	type row struct {
 		Repo, Path, Where string
 		Dup               any
@@ -98,7 +95,7 @@ func TestPublicSamplesAreAccepted(t *testing.T) {
 	}
 	for r := range conformance.Rows[row](t, "asl_corpus.jsonl") {
 		var d map[string]any
-		if r.Dup == true || json.Unmarshal(r.Definition, &d) != nil || strings.Contains(string(r.Definition), "JSONata") {
+		if r.Dup == true || json.Unmarshal(r.Definition, &d) != nil {
 			continue
 		}
 		text, err := json.Marshal(substitute(d, ""))

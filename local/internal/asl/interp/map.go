@@ -4,7 +4,10 @@ package interp
 // A distributed one is in maprun.go.
 // https://docs.aws.amazon.com/step-functions/latest/dg/state-map.html
 
-import "github.com/stepworks/stepworks/local/internal/jsonvalue"
+import (
+	"github.com/stepworks/stepworks/local/internal/asl"
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+)
 
 // maxInline is how many iterations of an inline Map run at once, at most:
 // https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
@@ -20,7 +23,9 @@ func (x *Execution) actMap(f *frame) {
 		x.failState(f, e)
 		return
 	}
-	x.note("afterItemsPath", newData(items))
+	if f.at.Language == asl.JSONPath { // JSONata has no such step (conformance case test_map_state_error_caused_by_state)
+		x.note("afterItemsPath", newData(items))
+	}
 	x.emit(f, mapStarted, Details{Length: len(items)})
 	limit, e := x.concurrency(f)
 	if e != nil {

@@ -22,7 +22,9 @@ func (x *Execution) actMapRun(f *frame) {
 		return
 	}
 	if run.Items != nil {
-		x.note("afterItemsPath", newData(run.Items))
+		if f.at.Language == asl.JSONPath { // JSONata has no such step (conformance case test_map_state_error_caused_by_state)
+			x.note("afterItemsPath", newData(run.Items))
+		}
 	}
 	x.emit(f, mapStarted, Details{Length: len(run.Items)})
 	if e := x.evaluateRun(f, &run); e != nil {
