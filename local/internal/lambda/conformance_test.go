@@ -12,6 +12,7 @@ import (
 	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/conformance"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
+	"github.com/stepworks/stepworks/local/internal/store"
 )
 
 // recording is a transcript of calls, some of them with the answer that AWS gave.
@@ -42,9 +43,12 @@ const demanded = 97
 // operations that are not offered are left out.
 func TestRecordedAnswers(t *testing.T) {
 	tally := &conformance.Tally{Name: "lambda API"}
+	r := &replay{sources: newSources(t)}
+	defer r.clock.Hold()() // mappings do not get to invoke
 	for row := range conformance.Rows[recording](t, "api_lambda_.jsonl") {
 		if row.Provenance == "aws" && row.offered() {
-			newReplay(t).play(row, tally)
+			r.play(row, tally)
+			r.clear()
 		}
 	}
 	tally.Demand(t, demanded)
@@ -71,13 +75,30 @@ type replay struct {
 	errors  map[int]error
 }
 
-func newReplay(t *testing.T) *replay {
-	return &replay{sources: newSources(t), answers: map[int]jsonvalue.Value{}, errors: map[int]error{}}
+// clear forgets everything, for the next transcript.
+func (r *replay) clear() {
+	for _, id := range r.keys(bucketMapping) {
+		r.service.pollers.stop(id)
+	}
+	for _, name := range r.keys(bucketFunction) {
+		r.service.environments.Retire(name, "")
+		defer r.service.forget(name)
+	}
+	err := r.store.Update(func(tx *store.Tx) error {
+		for _, bucket := range []string{bucketFunction, bucketVersion, bucketAlias, bucketAsyncConfig, bucketAsync, bucketMapping, bucketPosition} {
+			for key := range tx.Scan(bucket, "", "") {
+				tx.Delete(bucket, key)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
 }
 
 func (r *replay) play(row recording, tally *conformance.Tally) {
-	defer r.service.Close()
-	defer r.clock.Hold()() // mappings do not get to invoke
+	r.answers, r.errors = map[int]jsonvalue.Value{}, map[int]error{}
 	for _, call := range row.Calls {
 		r.answers[call.N], r.errors[call.N] = r.call(call)
 	}
@@ -127,6 +148,7 @@ func (r *replay) call(c recordedRequest) (jsonvalue.Value, error) {
 		params = r.program(c, params)
 	}
 	if service == "dynamodb" && c.Op == "update_table" {
+		_, _ = r.Call(context.Background(), awswire.Root(account), "dynamodb", "DeleteTable", jsonvalue.NewObject(member("TableName", textOf(params, "TableName"))))
 		r.do("dynamodb", "CreateTable", jsonvalue.NewObject(member("TableName", textOf(params, "TableName")), member("BillingMode", "PAY_PER_REQUEST"),
 			member("KeySchema", r.parse(`[{"AttributeName":"id","KeyType":"HASH"}]`)), member("AttributeDefinitions", r.parse(`[{"AttributeName":"id","AttributeType":"S"}]`))))
 	}

@@ -32,6 +32,7 @@ type flight struct {
 	err     error
 
 	queued     bool
+	since      time.Time // when it came
 	begun      time.Time
 	timer      *time.Timer
 	answered   bool // result has the function's answer, or what became of it
@@ -46,7 +47,7 @@ func (m *Manager) admit(spec *Spec, inv Invocation) (*flight, error) {
 	if inv.TraceHeader == "" {
 		inv.TraceHeader = newTrace(m.Clock.Now())
 	}
-	f := &flight{Invocation: inv, spec: spec, done: make(chan struct{}), timer: time.NewTimer(time.Hour)}
+	f := &flight{Invocation: inv, spec: spec, done: make(chan struct{}), timer: time.NewTimer(time.Hour), since: time.Now()}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -188,6 +189,33 @@ func (m *Manager) evict() {
 	}
 	if oldest != nil {
 		m.end(oldest)
+	}
+}
+
+// Functions that wait for functions can take up all environments and wait for
+// ever. So when nothing became free for a while one more is started, up to a
+// multiple of the limit.
+const (
+	patience = time.Second
+	overload = 4
+)
+
+// relieve starts one environment beyond the limit for the queue that has waited
+// longest, if it is time.
+func (m *Manager) relieve(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.live < m.MaxEnvironments || m.live >= overload*m.MaxEnvironments || m.starting > 0 || m.closing {
+		return
+	}
+	var longest *pool
+	for _, p := range m.pools {
+		if len(p.queue) > 0 && !p.spec.Debug && (longest == nil || p.queue[0].since.Before(longest.queue[0].since)) {
+			longest = p
+		}
+	}
+	if longest != nil && now.Sub(longest.queue[0].since) > patience {
+		m.launch(longest, 1)
 	}
 }
 

@@ -200,7 +200,7 @@ func New(cfg Config) (*Manager, error) {
 	go func() { _ = m.server.Serve(listener) }()
 	go m.startLoop()
 	go m.reapLoop()
-	go m.watchMemory()
+	go m.look()
 	return m, nil
 }
 
@@ -335,24 +335,26 @@ func (m *Manager) reap(now time.Time) {
 	}
 }
 
-// memoryCheck is how often the memory of the functions at work is looked at.
-const memoryCheck = 50 * time.Millisecond
+// lookEvery is how often the functions at work and those that wait are looked at.
+const lookEvery = 50 * time.Millisecond
 
-// watchMemory ends functions that use more memory than they have:
-// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-func (m *Manager) watchMemory() {
-	tick := time.NewTicker(memoryCheck)
+// look ends functions that use more memory than they have
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), and
+// relieves queues that nothing else will.
+func (m *Manager) look() {
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-m.stop:
 			return
-		case <-tick.C:
+		case now := <-tick.C:
 			for _, e := range m.atWork() {
 				if e.proc.memoryMB() > e.spec.MemoryMB {
 					e.kill()
 				}
 			}
+			m.relieve(now)
 		}
 	}
 }

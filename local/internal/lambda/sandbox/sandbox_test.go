@@ -311,6 +311,40 @@ func TestConcurrencyAndReuse(t *testing.T) {
 	}
 }
 
+// TestFunctionsThatWaitForFunctions: the only environment is taken by a function
+// that waits until another one has run.
+func TestFunctionsThatWaitForFunctions(t *testing.T) {
+	b := newBench(t, Config{MaxEnvironments: 1})
+	file := filepath.Join(t.TempDir(), "there")
+	outer, err := b.admit(function(func(s *Spec) { s.Function = "outer" }), b.invocation(`{"Do":"await","Text":"`+filepath.ToSlash(file)+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := b.admit(function(func(s *Spec) { s.Function = "inner" }), b.invocation(`{"Do":"echo"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		b.mu.Lock()
+		begun := !outer.begun.IsZero()
+		b.mu.Unlock()
+		if begun {
+			break
+		}
+		runtime.Gosched()
+	}
+	b.relieve(time.Now())
+	b.relieve(time.Now().Add(2 * patience))
+	<-inner.done
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-outer.done
+	if inner.result.Failed() || outer.result.Failed() {
+		t.Errorf("inner %s, outer %s", inner.result.Payload, outer.result.Payload)
+	}
+}
+
 func TestThrottles(t *testing.T) {
 	b := newBench(t, Config{})
 	reserved := func(n int) *Spec { return function(func(s *Spec) { s.Reserved = &n }) }

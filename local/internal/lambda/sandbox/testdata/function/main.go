@@ -74,6 +74,13 @@ func handle(ctx context.Context, in event) (any, error) {
 			}
 			time.Sleep(time.Millisecond)
 		}
+	case "append":
+		f, err := os.OpenFile(os.Getenv("APPEND"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return fmt.Fprintln(f, in.Text)
 	case "pid":
 		err := os.WriteFile(in.Text, []byte(fmt.Sprintln(os.Getpid())), 0o600)
 		time.Sleep(time.Minute)
