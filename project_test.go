@@ -84,6 +84,7 @@ var workerModules = map[string]string{
 	"github.com/aws/aws-lambda-go":    "the Lambda runtime",
 	"github.com/aws/aws-sdk-go-v2":    "the services",
 	"github.com/aws/smithy-go":        "the SDK's errors",
+	"github.com/brianvoe/gofakeit/v6": "the report's made-up names and profiles (reports/getMultiple, reports/processSingle)",
 	module + "shared":                 "the workers' own packages",
 	module + "functions":              "a function's own packages",
 }
