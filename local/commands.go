@@ -120,7 +120,8 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if c.Endpoint != "" {
 		return story.Tell(ctx, tell)
 	}
-	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clock.Real(), Log: c.logger()})
+	clk := stack.VirtualClock()
+	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clk, Log: c.logger()})
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err := s.Deploy(ctx, c.deployment(os.Stderr)); err != nil {
 		return err
 	}
-	tell.Endpoint = s.URL()
+	tell.Endpoint, tell.Advance = s.URL(), clk.Advance
 	return story.Tell(ctx, tell)
 }
 

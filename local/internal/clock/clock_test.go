@@ -2,6 +2,7 @@ package clock
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -98,6 +99,36 @@ func TestBackgroundTimersDoNotDrive(t *testing.T) {
 	}
 	if err := c.Quiet(t.Context()); err != nil || fired["later"] != 48*time.Hour {
 		t.Errorf("%v %v", fired, err)
+	}
+}
+
+func TestAdvanceFiresAllThatFallsDue(t *testing.T) {
+	c := NewVirtual(start, time.Hour) // a grace so long that only Advance moves it
+	var fired []string
+	note := func(s string) func() {
+		return func() { fired = append(fired, s+" "+c.Now().Format("15:04")) }
+	}
+	c.Background(2*time.Hour, func() {
+		note("nightly")()
+		c.AfterFunc(30*time.Minute, note("its retry"))
+	})
+	c.AfterFunc(time.Hour, note("approval"))
+	c.AfterFunc(25*time.Hour, note("tomorrow's"))
+	if err := c.Advance(t.Context(), 24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"approval 01:00", "nightly 02:00", "its retry 02:30"}; !slices.Equal(fired, want) {
+		t.Errorf("fired %q, want %q", fired, want)
+	}
+	if now := c.Now(); !now.Equal(start.Add(24 * time.Hour)) {
+		t.Errorf("the clock shows %v", now)
+	}
+	release := c.Hold()
+	defer release()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Advance(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("while somebody holds the clock, Advance must wait: %v", err)
 	}
 }
 

@@ -21,7 +21,8 @@ type Virtual struct {
 	held   int
 	since  time.Time     // on the wall: when it became idle
 	spent  time.Duration // of grace, since the last timer was set or fired
-	idle   chan struct{}
+	idle   chan struct{} // closed when nothing is left to do, for Quiet
+	free   chan struct{} // closed when nobody holds it, for Advance
 }
 
 // NewVirtual returns a virtual clock that shows start. It jumps once it has been
@@ -80,6 +81,37 @@ func (c *Virtual) Skip() bool {
 	return true
 }
 
+// Advance moves on by d, firing every timer that falls due on the way, those of
+// the background too; before each it waits until nobody holds the clock.
+func (c *Virtual) Advance(ctx context.Context, d time.Duration) error {
+	for to := c.Now().Add(d); ; {
+		c.mu.Lock()
+		switch {
+		case c.held > 0:
+			if c.free == nil {
+				c.free = make(chan struct{})
+			}
+			free := c.free
+			c.mu.Unlock()
+			select {
+			case <-free:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			continue
+		case len(c.timers) > 0 && !c.timers[0].at.After(to):
+			c.jump()
+		default:
+			if to.After(c.now) {
+				c.now = to
+			}
+			c.mu.Unlock()
+			return nil
+		}
+		c.mu.Unlock()
+	}
+}
+
 // Next returns the time of the next timer.
 func (c *Virtual) Next() (at time.Time, ok bool) {
 	c.mu.Lock()
@@ -122,8 +154,12 @@ func (c *Virtual) hold() {
 func (c *Virtual) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.held--; c.held == 0 && c.grace > 0 {
+	if c.held--; c.held == 0 {
 		c.since = time.Now()
+		if c.free != nil {
+			close(c.free)
+			c.free = nil
+		}
 	}
 	c.settle()
 }

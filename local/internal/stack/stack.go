@@ -44,7 +44,7 @@ type Options struct {
 
 // VirtualClock is a clock for `--time virtual`: it begins now, and leaves clients
 // outside of the process a moment to take their turn before it jumps.
-func VirtualClock() clock.Clock { return clock.NewVirtual(time.Now(), 50*time.Millisecond) }
+func VirtualClock() *clock.Virtual { return clock.NewVirtual(time.Now(), 50*time.Millisecond) }
 
 // journalKeeps is how many entries the journal holds.
 const journalKeeps = 50_000

@@ -19,13 +19,38 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// sources are what the stories' rules listen to.
-const sources = `{"source": ["ecommerce.orders", "ecommerce.payments", "ecommerce.fulfillment", "myapp.orders"]}`
+// sources are what the stories' rules listen to: everything but what AWS says
+// of itself.
+const sources = `{"source": [{"anything-but": {"prefix": "aws."}}]}`
 
 type ears struct {
 	w     *World
 	queue string
 	rules []eb.Target // Id: rule name, Arn: bus
+	all   []heard
+}
+
+// heard is an event that was on a bus.
+type heard struct {
+	Source     string          `json:"source"`
+	DetailType string          `json:"detail-type"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// hear waits until n events of the detail-type whose detail contains text were on
+// the buses, or none came for a while, and returns those that were.
+func (w *World) hear(ctx context.Context, detailType, text string, n int) []heard {
+	var found []heard
+	w.ears.drain(ctx, func() bool {
+		found = found[:0]
+		for _, h := range w.ears.all {
+			if h.DetailType == detailType && strings.Contains(string(h.Detail), text) {
+				found = append(found, h)
+			}
+		}
+		return len(found) >= n
+	})
+	return found
 }
 
 func (w *World) listen(ctx context.Context, buses ...string) (*ears, error) {
@@ -106,21 +131,21 @@ func (e *ears) drain(ctx context.Context, enough func() bool) {
 }
 
 func (e *ears) note(body string) {
-	var event struct {
-		DetailType string `json:"detail-type"`
-		Detail     struct {
-			OrderID   string `json:"orderId"`
-			OrderData struct {
-				OrderID string `json:"orderId"`
-			} `json:"orderData"`
-		} `json:"detail"`
-	}
+	var event heard
 	if json.Unmarshal([]byte(body), &event) != nil {
 		return
 	}
-	id := event.Detail.OrderID
+	e.all = append(e.all, event)
+	var detail struct {
+		OrderID   string `json:"orderId"`
+		OrderData struct {
+			OrderID string `json:"orderId"`
+		} `json:"orderData"`
+	}
+	_ = json.Unmarshal(event.Detail, &detail) // a detail of another shape is no order's
+	id := detail.OrderID
 	if id == "" {
-		id = event.Detail.OrderData.OrderID
+		id = detail.OrderData.OrderID
 	}
 	if e.w.seen[id] == nil {
 		e.w.seen[id] = map[string]int{}

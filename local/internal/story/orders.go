@@ -10,6 +10,17 @@ import (
 	"sync"
 )
 
+var orderStories = []Story{
+	{Name: "placed", Title: "An order is placed, paid and fulfilled", tell: orderPlaced},
+	{Name: "created", Title: "An order arrives in the other shape, from the default bus", tell: orderCreated},
+	{Name: "insufficient", Title: "More is ordered than is in stock", tell: insufficientStock},
+	{Name: "unknown", Title: "A product that nobody sells is ordered", tell: unknownProduct},
+	{Name: "declined", Title: "The payment is declined, and the stock goes back", tell: paymentDeclined},
+	{Name: "incomplete", Title: "An order lacks a field", tell: missingField},
+	{Name: "repeated", Title: "The same order event arrives three times", tell: deliveredThrice},
+	{Name: "rush", Title: "Twenty orders at once for the last five laptops", tell: rush},
+}
+
 // The seeds' stock; every story of orders begins with it.
 var seedStock = []Stock{
 	{Product: "LAPTOP001", Quantity: 50, Price: "999.99"},

@@ -80,12 +80,14 @@ func (w *World) tellRun(r run) {
 		}
 		w.say("%s%s", head, line)
 	}
-	took := r.ended.Sub(r.began).Round(time.Millisecond)
-	if r.err != "" {
-		w.say("         %s", w.paint(dim, fmt.Sprintf("%s after %v: %s", r.status, took, r.err)))
-		return
+	end := r.status
+	if took := r.ended.Sub(r.began).Round(time.Millisecond); took > 0 { // skipped time may have stood still
+		end += fmt.Sprintf(" after %v", took)
 	}
-	w.say("         %s", w.paint(dim, fmt.Sprintf("%s after %v", r.status, took)))
+	if r.err != "" {
+		end += ": " + r.err
+	}
+	w.say("         %s", w.paint(dim, end))
 }
 
 func wrap(text string, width int) []string {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,7 +37,8 @@ type World struct {
 	states  *sfn.Client
 	tables  *dynamodb.Client
 	queues  *sqs.Client
-	machine string // ARN of the order workflow
+	machine string            // ARN of the order workflow
+	arns    map[string]string // of machines, by name without the prefix
 	ears    *ears
 
 	before      []Stock
@@ -64,7 +66,10 @@ func newWorld(ctx context.Context, cfg Config) (*World, error) {
 	}
 	w := &World{Config: cfg, tag: strconv.FormatInt(time.Now().UnixMilli()%(36*36*36*36), 36), events: eventbridge.NewFromConfig(sdk), states: sfn.NewFromConfig(sdk),
 		tables: dynamodb.NewFromConfig(sdk), queues: sqs.NewFromConfig(sdk), known: map[string]string{}, seen: map[string]map[string]int{}}
-	if w.machine, err = w.findMachine(ctx, cfg.Prefix+"OrderProcessingWorkflow"); err != nil {
+	if err := w.findMachines(ctx); err != nil {
+		return nil, err
+	}
+	if w.machine, err = w.machineARN("OrderProcessingWorkflow"); err != nil {
 		return nil, err
 	}
 	w.ears, err = w.listen(ctx, "default", cfg.Prefix+"ecommerce-orders")
@@ -77,20 +82,29 @@ func (w *World) close(ctx context.Context) {
 	}
 }
 
-func (w *World) findMachine(ctx context.Context, name string) (string, error) {
+func (w *World) findMachines(ctx context.Context) error {
+	w.arns = map[string]string{}
 	pages := sfn.NewListStateMachinesPaginator(w.states, &sfn.ListStateMachinesInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", fmt.Errorf("is the stack's endpoint %q right? %w", w.Endpoint, err)
+			return fmt.Errorf("is the stack's endpoint %q right? %w", w.Endpoint, err)
 		}
 		for _, m := range page.StateMachines {
-			if *m.Name == name {
-				return *m.StateMachineArn, nil
+			if name, ours := strings.CutPrefix(*m.Name, w.Prefix); ours {
+				w.arns[name] = *m.StateMachineArn
 			}
 		}
 	}
-	return "", fmt.Errorf("there is no state machine %s at the endpoint: deploy the stack first, and give its Prefix with --prefix", name)
+	return nil
+}
+
+// machineARN finds a machine by its name without the prefix.
+func (w *World) machineARN(name string) (string, error) {
+	if arn, ok := w.arns[name]; ok {
+		return arn, nil
+	}
+	return "", fmt.Errorf("there is no state machine %s%s at the endpoint: deploy the stack first, and give its Prefix with --prefix", w.Prefix, name)
 }
 
 // seed sets the stock.
@@ -157,20 +171,6 @@ func (w *World) publish(ctx context.Context, entries ...entry) error {
 type outcome struct {
 	orderID, status string
 	runs            []run
-}
-
-// run is an execution that ended.
-type run struct {
-	arn, status, err, cause string
-	states                  []string
-	began, ended            time.Time
-}
-
-func (r run) end() string {
-	if len(r.states) == 0 {
-		return "nothing"
-	}
-	return r.states[len(r.states)-1]
 }
 
 // await waits until each order's executions have ended.
@@ -272,25 +272,4 @@ func (w *World) outcomes(ctx context.Context, want map[string]expected, ended ma
 		all = append(all, o)
 	}
 	return all, nil
-}
-
-// history reads an execution's way.
-func (w *World) history(ctx context.Context, x sfntypes.ExecutionListItem) (run, error) {
-	r := run{arn: *x.ExecutionArn, status: string(x.Status), began: *x.StartDate, ended: aws.ToTime(x.StopDate)}
-	pages := sfn.NewGetExecutionHistoryPaginator(w.states, &sfn.GetExecutionHistoryInput{ExecutionArn: x.ExecutionArn, MaxResults: 1000})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return r, err
-		}
-		for _, e := range page.Events {
-			switch {
-			case e.StateEnteredEventDetails != nil:
-				r.states = append(r.states, *e.StateEnteredEventDetails.Name)
-			case e.ExecutionFailedEventDetails != nil:
-				r.err, r.cause = aws.ToString(e.ExecutionFailedEventDetails.Error), aws.ToString(e.ExecutionFailedEventDetails.Cause)
-			}
-		}
-	}
-	return r, nil
 }
