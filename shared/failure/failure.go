@@ -11,6 +11,7 @@
 //	Order.*      the order is not one this step may work on
 //	Payment.*    money does not add up
 //	Event.*      the bus refuses an event for good
+//	Command.*    versions of an item do not follow each other
 //	Access.*     the function's role lacks a permission
 //	Transient.*  the same call may succeed a moment later
 //	Internal.*   a fault in our own code
@@ -40,6 +41,11 @@ const (
 	EventTooLarge         Name = "Event.TooLarge"
 	EventRejected         Name = "Event.Rejected"
 	AccessDenied          Name = "Access.Denied"
+	CommandNotFound       Name = "Command.NotFound"
+	CommandConflict       Name = "Command.VersionConflict"
+	CommandMismatch       Name = "Command.VersionMismatch"
+	CommandPredecessor    Name = "Command.PredecessorFailed"
+	CommandUnknownState   Name = "Command.UnknownState"
 	TransientThrottled    Name = "Transient.Throttled"
 	TransientUnavailable  Name = "Transient.Unavailable"
 	TransientTimeout      Name = "Transient.Timeout"
@@ -69,6 +75,11 @@ var Table = []Row{
 	{EventTooLarge, "an event exceeds what EventBridge takes", false, true},
 	{EventRejected, "EventBridge refused an event for good", false, true},
 	{AccessDenied, "the function's role lacks a permission", false, true},
+	{CommandNotFound, "the command or the item it builds on is not stored", false, true},
+	{CommandConflict, "somebody wrote a newer version: read it, and publish again on top of it", false, true},
+	{CommandMismatch, "a version that does not follow the data's: an earlier one is missing, or it was overtaken", false, true},
+	{CommandPredecessor, "the version before failed, so this one cannot follow", false, true},
+	{CommandUnknownState, "the state machine has a state that the function does not know", false, true},
 	{TransientThrottled, "a service asked to slow down, or two transactions met", true, true},
 	{TransientUnavailable, "a service or the payment gateway did not answer properly", true, true},
 	{TransientTimeout, "the time of this invocation ran out", true, true},

@@ -46,6 +46,11 @@ func Key(attribute, value string) Item {
 	return Item{attribute: &types.AttributeValueMemberS{Value: value}}
 }
 
+// Pair is the primary key pk, sk of an item whose table has a sort key.
+func Pair(pk, sk string) Item {
+	return Item{"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk}}
+}
+
 // Write is one conditional update of one item.
 type Write struct {
 	Table     string

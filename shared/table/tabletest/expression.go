@@ -36,7 +36,7 @@ func (p placeholders) unused() error {
 }
 
 // reserved are the reserved words among attribute names that we use.
-var reserved = map[string]bool{"STATUS": true, "ITEMS": true, "NAME": true, "TIMESTAMP": true}
+var reserved = map[string]bool{"STATUS": true, "ITEMS": true, "NAME": true, "TIMESTAMP": true, "TTL": true, "SOURCE": true, "TYPE": true, "ATTRIBUTES": true}
 
 var token = regexp.MustCompile(`\s*([#:]?[A-Za-z][A-Za-z0-9_]*|<>|<=|>=|[=<>(),+-])`)
 
@@ -253,7 +253,11 @@ func update(text string, item, key Item, p placeholders) (Item, error) {
 					e.fail("Two document paths overlap with each other: %s", name)
 				}
 				set[name] = true
-				next[name] = e.assigned(clause, name)
+				if clause == "REMOVE" {
+					delete(next, name)
+				} else {
+					next[name] = e.assigned(clause, name)
+				}
 				if !e.take(",") {
 					break
 				}

@@ -3,10 +3,10 @@
 // test exercises the conditions that stand in production, and not a fake of
 // them.
 //
-// It knows tables with a partition key alone, and of the expression language
-// what our workers and state machines use: comparisons, AND, OR, NOT, IN,
-// attribute_exists, attribute_not_exists; SET with + - and if_not_exists, ADD of
-// numbers. Numbers are whole numbers. Like DynamoDB it refuses a placeholder that
+// It knows tables with a partition key, or with a partition and a sort key, and
+// of the expression language what our workers and state machines use: comparisons,
+// AND, OR, NOT, IN, attribute_exists, attribute_not_exists; SET with + - and
+// if_not_exists, REMOVE, ADD of numbers. Numbers are whole numbers. Like DynamoDB it refuses a placeholder that
 // no expression uses. Anything else is an error, never ignored.
 //
 // Requests are serial, so every interleaving of requests is one that DynamoDB
@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,17 +42,32 @@ type DB struct {
 	Partial bool
 
 	mu   sync.Mutex
-	keys map[string]string          // table -> its key attribute
+	keys map[string][]string        // table -> its key attributes
 	rows map[string]map[string]Item // table -> key -> item
 }
 
-// New makes empty tables; keys gives the key attribute of each.
+// New makes empty tables; keys gives the key attribute of each, or both with a
+// space between: "pk sk".
 func New(keys map[string]string) *DB {
-	db := &DB{keys: keys, rows: map[string]map[string]Item{}}
-	for name := range keys {
-		db.rows[name] = map[string]Item{}
+	db := &DB{keys: map[string][]string{}, rows: map[string]map[string]Item{}}
+	for name, attributes := range keys {
+		db.keys[name], db.rows[name] = strings.Fields(attributes), map[string]Item{}
 	}
 	return db
+}
+
+// Pair is the key of a row in a table that has a sort key, for Item and Load.
+func Pair(partition, sort string) string { return partition + "\x00" + sort }
+
+// Rows returns copies of a table's items in no particular order.
+func (db *DB) Rows(table string) []Item {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	var rows []Item
+	for _, item := range db.rows[table] {
+		rows = append(rows, maps.Clone(item))
+	}
+	return rows
 }
 
 // Set puts an item, any value that attributevalue can marshal.
@@ -82,11 +98,15 @@ func (db *DB) Load(table, key string, into any) bool {
 }
 
 func (db *DB) id(table string, item Item) string {
-	key, _ := item[db.keys[table]].(*types.AttributeValueMemberS)
-	if key == nil || key.Value == "" {
-		return ""
+	var parts []string
+	for _, attribute := range db.keys[table] {
+		key, _ := item[attribute].(*types.AttributeValueMemberS)
+		if key == nil || key.Value == "" {
+			return ""
+		}
+		parts = append(parts, key.Value)
 	}
-	return key.Value
+	return strings.Join(parts, "\x00")
 }
 
 // begin is what each request starts with: the hook, then the lock.

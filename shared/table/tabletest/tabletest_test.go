@@ -39,6 +39,7 @@ func TestUpdates(t *testing.T) {
 	for text, want := range map[string]string{
 		"SET n = n + :one": "3", "SET n = n - :one": "1", "SET n = :one": "1", "SET n = if_not_exists(n, :one)": "2", "SET n = if_not_exists(gone, :one)": "1",
 		"ADD n :one": "3", "SET other = :a ADD n :two": "4", "SET n = if_not_exists(gone, :one) + :two": "3",
+		"REMOVE other SET n = :two": "2",
 	} {
 		next, err := update(text, Item{"n": values[":two"]}, key, placeholders{values: values, used: map[string]bool{}})
 		require.NoError(t, err, text)
@@ -75,4 +76,14 @@ func TestTransactionTouchesAnItemOnce(t *testing.T) {
 	_, err = db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Put: &types.Put{}}}})
 	assert.Error(t, err)
 	assert.Nil(t, db.Item("T", "x"))
+}
+
+func TestSortKeys(t *testing.T) {
+	db := New(map[string]string{"T": "pk sk"})
+	db.Set("T", map[string]any{"pk": "a", "sk": "1"})
+	db.Set("T", map[string]any{"pk": "a", "sk": "2"})
+	assert.Len(t, db.Rows("T"), 2)
+	assert.NotNil(t, db.Item("T", Pair("a", "2")))
+	_, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("T"), Item: Item{"pk": values[":a"]}})
+	assert.ErrorContains(t, err, "no key")
 }
