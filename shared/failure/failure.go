@@ -11,6 +11,7 @@
 //	Order.*      the order is not one this step may work on
 //	Payment.*    money does not add up
 //	Event.*      the bus refuses an event for good
+//	Object.*     an object in S3 is not as this step needs it
 //	Command.*    versions of an item do not follow each other
 //	Access.*     the function's role lacks a permission
 //	Transient.*  the same call may succeed a moment later
@@ -40,6 +41,8 @@ const (
 	PaymentNotFound       Name = "Payment.NotFound"
 	EventTooLarge         Name = "Event.TooLarge"
 	EventRejected         Name = "Event.Rejected"
+	ObjectNotFound        Name = "Object.NotFound"
+	ObjectTooLarge        Name = "Object.TooLarge"
 	AccessDenied          Name = "Access.Denied"
 	CommandNotFound       Name = "Command.NotFound"
 	CommandConflict       Name = "Command.VersionConflict"
@@ -74,6 +77,8 @@ var Table = []Row{
 	{PaymentNotFound, "the order has no such payment", false, true},
 	{EventTooLarge, "an event exceeds what EventBridge takes", false, true},
 	{EventRejected, "EventBridge refused an event for good", false, true},
+	{ObjectNotFound, "there is no such object in S3", false, true},
+	{ObjectTooLarge, "an object in S3 is larger than this step reads", false, true},
 	{AccessDenied, "the function's role lacks a permission", false, true},
 	{CommandNotFound, "the command or the item it builds on is not stored", false, true},
 	{CommandConflict, "somebody wrote a newer version: read it, and publish again on top of it", false, true},
