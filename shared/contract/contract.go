@@ -25,6 +25,7 @@ const (
 	SourceMyApp       = "myapp.orders"
 	SourcePayments    = "ecommerce.payments"
 	SourceFulfillment = "ecommerce.fulfillment"
+	SourceJobs        = "myapp.jobs"
 )
 
 // Detail-types.
@@ -34,6 +35,7 @@ const (
 	OrderFailed      = "Order Failed"
 	OrderFulfilled   = "Order Fulfilled"
 	PaymentCompleted = "Payment Completed"
+	JobRequested     = "Job Requested"
 )
 
 // Values that rules match on.
@@ -69,6 +71,7 @@ var Catalogue = []Type{
 	{SourcePayments, PaymentCompleted, "an order was paid", func() any { return new(PaymentCompletedDetail) }},
 	{SourceFulfillment, OrderFulfilled, "an order was fulfilled", func() any { return new(OrderFulfilledDetail) }},
 	{SourceShop, OrderFailed, "an order ended unfulfilled", func() any { return new(OrderFailedDetail) }},
+	{SourceJobs, JobRequested, "somebody wants a warehouse job done: starts the job poller", func() any { return new(JobRequestedDetail) }},
 }
 
 // OrderPlacedDetail is the detail of Order Placed.
@@ -144,4 +147,18 @@ type OrderFailedDetail struct {
 	Reason      string `json:"reason"`
 	ExecutionID string `json:"executionId"`
 	Timestamp   string `json:"timestamp"`
+}
+
+// JobRequestedDetail is the detail of Job Requested. WaitTime is in seconds, between
+// two looks at the job.
+type JobRequestedDetail struct {
+	Job      Job `json:"job"`
+	WaitTime int `json:"wait_time,omitempty"`
+}
+
+// Job is a warehouse job: what kind, what it is for, how big.
+type Job struct {
+	Kind      string `json:"kind"`
+	Reference string `json:"reference"`
+	Pieces    int    `json:"pieces"`
 }

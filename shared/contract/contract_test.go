@@ -67,8 +67,9 @@ func TestSamplesOfEvents(t *testing.T) {
 	}
 }
 
-// stepInput is what a step may find in its input: events/<function>.json hold
-// no field that no function reads.
+// stepInput is what a step of orders may find in its input: their samples hold no
+// field that no function reads. The samples of other domains are the inputs of
+// their handlers' tests.
 type stepInput struct {
 	Order          json.RawMessage         `json:"order,omitempty"`
 	Status         string                  `json:"status,omitempty"`
@@ -91,7 +92,11 @@ type stepInput struct {
 }
 
 func TestSamplesOfInputs(t *testing.T) {
-	for _, path := range append(files(t, "*.json"), files(t, "executions/*.json")...) {
+	for _, path := range append(files(t, "*.json"), files(t, "executions/order-*.json")...) {
+		step, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".json"), "-")
+		if _, err := os.Stat("../../functions/orders/" + step); err != nil && filepath.Base(filepath.Dir(path)) == "events" {
+			continue
+		}
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		if strings.HasSuffix(path, "paymentCompleted.json") {

@@ -13,6 +13,7 @@
 //	Event.*      the bus refuses an event for good
 //	Object.*     an object in S3 is not as this step needs it
 //	Command.*    versions of an item do not follow each other
+//	Job.*        there is no such job
 //	Access.*     the function's role lacks a permission
 //	Transient.*  the same call may succeed a moment later
 //	Internal.*   a fault in our own code
@@ -49,6 +50,7 @@ const (
 	CommandMismatch       Name = "Command.VersionMismatch"
 	CommandPredecessor    Name = "Command.PredecessorFailed"
 	CommandUnknownState   Name = "Command.UnknownState"
+	JobNotFound           Name = "Job.NotFound"
 	TransientThrottled    Name = "Transient.Throttled"
 	TransientUnavailable  Name = "Transient.Unavailable"
 	TransientTimeout      Name = "Transient.Timeout"
@@ -58,6 +60,10 @@ const (
 // The failures that service integrations raise and state machines match.
 const (
 	ConditionalCheckFailed Name = "DynamoDB.ConditionalCheckFailedException"
+	TaskTimedOut           Name = "Sfn.TaskTimedOutException"
+	TaskDoesNotExist       Name = "Sfn.TaskDoesNotExistException"
+	InvalidToken           Name = "Sfn.InvalidTokenException"
+	ECSException           Name = "ECS.AmazonECSException"
 )
 
 // Row is what there is to know about one failure.
@@ -85,11 +91,16 @@ var Table = []Row{
 	{CommandMismatch, "a version that does not follow the data's: an earlier one is missing, or it was overtaken", false, true},
 	{CommandPredecessor, "the version before failed, so this one cannot follow", false, true},
 	{CommandUnknownState, "the state machine has a state that the function does not know", false, true},
+	{JobNotFound, "no such job was submitted", false, true},
 	{TransientThrottled, "a service asked to slow down, or two transactions met", true, true},
 	{TransientUnavailable, "a service or the payment gateway did not answer properly", true, true},
 	{TransientTimeout, "the time of this invocation ran out", true, true},
 	{InternalUnexpected, "a fault in our own code: the log has the whole error", false, true},
 	{ConditionalCheckFailed, "dynamodb:updateItem found the item in another state", false, false},
+	{TaskTimedOut, "a task token was answered after its task was over", false, false},
+	{TaskDoesNotExist, "a task token was answered whose execution is over", false, false},
+	{InvalidToken, "a task token is none of Step Functions'", false, false},
+	{ECSException, "ECS did not take a request, mostly because it is busy", false, false},
 }
 
 // Error is an error with a name.
