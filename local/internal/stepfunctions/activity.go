@@ -27,10 +27,46 @@ type activity struct {
 	Encryption *encryptionConfiguration `json:",omitempty"`
 }
 
-// activityQueues are the tasks that wait for workers, by the activity's ARN.
+// activityQueues are the tasks that wait for workers, by the activity's ARN, and
+// the workers that have one.
 type activityQueues struct {
-	mu     sync.Mutex
-	byName map[string]*activityQueue
+	mu      sync.Mutex
+	byName  map[string]*activityQueue
+	workers map[string]*workman // by the token's hash
+}
+
+// workman is somebody outside of the process who works at a task. A virtual clock
+// waits for workers, or the task would time out the moment it was taken; but not
+// for one that gives no sign for workerTime on the wall, or a heartbeat timeout
+// could never be seen.
+type workman struct {
+	release func()
+	silence *time.Timer
+}
+
+const workerTime = time.Second
+
+// begin notes a worker; sign is one of life, and the last one ends it.
+func (q *activityQueues) begin(token string, release func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	hash := tokenHash(token)
+	q.workers[hash] = &workman{release, time.AfterFunc(workerTime, func() { q.sign(hash, true) })}
+}
+
+func (q *activityQueues) sign(hash string, last bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w := q.workers[hash]
+	switch {
+	case w == nil:
+	case last:
+		w.silence.Stop()
+		w.release()
+		delete(q.workers, hash)
+	default:
+		w.silence.Reset(workerTime)
+	}
 }
 
 type activityQueue struct {
@@ -105,13 +141,17 @@ func (s *Service) getActivityTask(ctx context.Context, in *getActivityTaskInput)
 	for {
 		t, ok, more := s.activities.take(in.ActivityArn)
 		if ok {
+			release := s.Clock.Hold()
 			accepted, err := t.run.ask(ctx, message{event: interp.TaskStarted{Task: t.id, WorkerName: in.WorkerName}, task: t.id})
 			if err != nil {
+				release()
 				return nil, err
 			}
 			if accepted {
+				s.activities.begin(t.token, release)
 				return &getActivityTaskOutput{TaskToken: &t.token, Input: &t.input}, nil
 			}
+			release()
 			continue
 		}
 		awswire.Waiting(ctx)

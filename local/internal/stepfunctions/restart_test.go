@@ -270,3 +270,39 @@ func TestExpressRunsAgainAfterACrash(t *testing.T) {
 	w.pass(20 * time.Second)
 	w.expect("2", fmt.Sprint(calls.Load()))
 }
+
+// TestTheClockWaitsForWorkers: virtual time does not jump to the heartbeat's
+// timeout while a worker has the task, but it does when the worker is silent.
+func TestTheClockWaitsForWorkers(t *testing.T) {
+	w := newWorld(t)
+	a, err := w.CreateActivity(t.Context(), &sfn.CreateActivityInput{Name: aws.String("work")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := w.machine("m", `{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "`+*a.ActivityArn+`", "TimeoutSeconds": 300, "HeartbeatSeconds": 60, "End": true}}}`)
+	take := func() (execution string, token *string) {
+		execution = w.start(m, `{}`)
+		task, err := w.GetActivityTask(t.Context(), &sfn.GetActivityTaskInput{ActivityArn: a.ActivityArn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return execution, task.TaskToken
+	}
+	first, answered := take()
+	second, _ := take()
+	began := w.clock.Now()
+	w.hold() // from here on nothing but the workers keeps the clock
+	if _, err := w.SendTaskHeartbeat(t.Context(), &sfn.SendTaskHeartbeatInput{TaskToken: answered}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.SendTaskSuccess(t.Context(), &sfn.SendTaskSuccessInput{TaskToken: answered, Output: aws.String(`1`)}); err != nil {
+		t.Fatal(err)
+	}
+	if at := w.clock.Now(); !at.Equal(began) {
+		t.Errorf("the clock went on to %v while workers were at work", at)
+	}
+	w.expect("SUCCEEDED", string(w.finish(first).Status))
+	if d := w.finish(second); aws.ToString(d.Error) != "States.Timeout" {
+		t.Errorf("the silent worker's execution ended as %s: %s", d.Status, aws.ToString(d.Error))
+	}
+}

@@ -143,7 +143,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{Config: cfg, runs: map[string]*run{}, mapRuns: map[string]*mapRun{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.activities.byName = map[string]*activityQueue{}
+	s.activities.byName, s.activities.workers = map[string]*activityQueue{}, map[string]*workman{}
 	if err := cfg.Store.View(s.machines.load); err != nil {
 		return nil, err
 	}

@@ -83,6 +83,8 @@ func (s *Service) byToken(ctx context.Context, token string, event func(task int
 		return errTaskTimedOut()
 	}
 	accepted, err := r.ask(ctx, message{event: ev, task: owner.Task, token: fingerprint(token)})
+	_, beat := ev.(interp.Heartbeat)
+	s.activities.sign(tokenHash(token), !beat)
 	if err == nil && !accepted {
 		err = errTaskTimedOut()
 	}
