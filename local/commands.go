@@ -23,7 +23,16 @@ type where struct {
 	Parameter map[string]string `placeholder:"NAME=VALUE" help:"A parameter of the template; may be given again."`
 	Account   string            `default:"123456789012" help:"The account id, twelve digits."`
 	Region    string            `default:"us-east-1" help:"The region."`
+	Mock      string            `placeholder:"FILE" help:"Answers for tasks that no service here does, a mock file in the format of Step Functions Local: an execution of a machine's ARN with #CASE behind it gets them."`
 	Verbose   bool              `short:"v" help:"Say what the local AWS does."`
+}
+
+// mocks reads the mock file, if there is one.
+func (o where) mocks() ([]byte, error) {
+	if o.Mock == "" {
+		return nil, nil
+	}
+	return os.ReadFile(o.Mock)
 }
 
 func (o where) logger() *slog.Logger {
@@ -51,7 +60,11 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := stack.Start(ctx, stack.Options{Port: c.Port, Account: c.Account, Region: c.Region, Memory: c.Memory, StateDir: c.State, Clock: clk, Log: c.logger(), Lenient: c.Empty, Routes: c.Route})
+	mocks, err := c.mocks()
+	if err != nil {
+		return err
+	}
+	s, err := stack.Start(ctx, stack.Options{Port: c.Port, Account: c.Account, Region: c.Region, Memory: c.Memory, StateDir: c.State, Clock: clk, Log: c.logger(), Lenient: c.Empty, Routes: c.Route, Mocks: mocks})
 	if err != nil {
 		return err
 	}
@@ -81,6 +94,12 @@ func (o where) deployment(progress *os.File) stack.Deployment {
 // laptopDefaults are what our template's parameters are on a laptop unless said
 // otherwise: nobody waits for a simulated gateway there.
 var laptopDefaults = map[string]string{"PaymentDelay": "0s"}
+
+// Stories are told with everything switched on, and with answers for the services
+// that are not here.
+var storyDefaults = map[string]string{"PaymentDelay": "0s", "EnableContainerTasks": "true"}
+
+const storyMocks = "statemachines/container-tasks.mock.json"
 
 func parseClock(text string) (clock.Clock, error) {
 	var factor float64
@@ -120,13 +139,22 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if c.Endpoint != "" {
 		return story.Tell(ctx, tell)
 	}
+	if _, err := os.Stat(storyMocks); c.Mock == "" && err == nil {
+		c.Mock = storyMocks
+	}
+	mocks, err := c.mocks()
+	if err != nil {
+		return err
+	}
 	clk := stack.VirtualClock()
-	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clk, Log: c.logger()})
+	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clk, Log: c.logger(), Mocks: mocks})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.Deploy(ctx, c.deployment(os.Stderr)); err != nil {
+	d := c.deployment(os.Stderr)
+	d.Preferred = storyDefaults
+	if err := s.Deploy(ctx, d); err != nil {
 		return err
 	}
 	tell.Endpoint, tell.Advance = s.URL(), clk.Advance

@@ -81,8 +81,12 @@ func (s *Stack) compose() error {
 	if v.events, err = eventbridge.New(eventbridge.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, HTTP: outside}); err != nil {
 		return err
 	}
+	mocks, err := parseMocks(s.Mocks)
+	if err != nil {
+		return err
+	}
 	if v.machines, err = stepfunctions.New(stepfunctions.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Journal: s.Journal, Log: s.Log,
-		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}}, Metrics: machineMetrics{v.metrics}}); err != nil {
+		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}}, Metrics: machineMetrics{v.metrics}, Mocks: mocks}); err != nil {
 		return err
 	}
 	if v.schedules, err = scheduler.New(scheduler.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log}); err != nil {
@@ -93,6 +97,17 @@ func (s *Stack) compose() error {
 		s.wire.Add(api)
 	}
 	return nil
+}
+
+func parseMocks(file []byte) (*stepfunctions.Mocks, error) {
+	if file == nil {
+		return nil, nil //nolint:nilnil // no file, no mocks
+	}
+	mocks, err := stepfunctions.ParseMocks(file)
+	if err != nil {
+		return nil, fmt.Errorf("the mock file: %w", err)
+	}
+	return mocks, nil
 }
 
 // folder is where a service keeps files; empty, a temporary one, without state.

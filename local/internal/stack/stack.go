@@ -40,6 +40,8 @@ type Options struct {
 	Lenient bool
 	// Routes sends HTTP tasks and API destinations for a host elsewhere.
 	Routes map[string]string
+	// Mocks is a mock file with answers for tasks; nil for none.
+	Mocks []byte
 }
 
 // VirtualClock is a clock for `--time virtual`: it begins now, and leaves clients

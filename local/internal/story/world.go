@@ -33,6 +33,7 @@ type World struct {
 	tag    string // of this run, part of every order id
 	serial int
 
+	sdk     aws.Config
 	events  *eventbridge.Client
 	states  *sfn.Client
 	tables  *dynamodb.Client
@@ -64,7 +65,7 @@ func newWorld(ctx context.Context, cfg Config) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{Config: cfg, tag: strconv.FormatInt(time.Now().UnixMilli()%(36*36*36*36), 36), events: eventbridge.NewFromConfig(sdk), states: sfn.NewFromConfig(sdk),
+	w := &World{Config: cfg, sdk: sdk, tag: strconv.FormatInt(time.Now().UnixMilli()%(36*36*36*36), 36), events: eventbridge.NewFromConfig(sdk), states: sfn.NewFromConfig(sdk),
 		tables: dynamodb.NewFromConfig(sdk), queues: sqs.NewFromConfig(sdk), known: map[string]string{}, seen: map[string]map[string]int{}}
 	if err := w.findMachines(ctx); err != nil {
 		return nil, err
