@@ -132,7 +132,7 @@ func inTurn(attempts ...string) simulate.Task {
 		switch {
 		case text == "":
 			return simulate.Answer{Never: true}
-		case text[0] == '{' || text[0] == '"':
+		case text[0] == '{' || text[0] == '[' || text[0] == '"':
 			return simulate.Answer{Output: text}
 		}
 		return simulate.Answer{Error: text}

@@ -51,11 +51,13 @@ func Pair(pk, sk string) Item {
 	return Item{"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk}}
 }
 
-// Write is one conditional update of one item.
+// Write is one conditional write of one item: an update of what stands under
+// Key, or Put in its place.
 type Write struct {
 	Table     string
 	Key       Item
 	Update    string            // update expression
+	Put       any               // instead of Key and Update: a whole item, any value that attributevalue can marshal
 	Condition string            // condition expression; none: write whatever stands there
 	Names     map[string]string // for reserved words: #status -> status
 	Values    map[string]any    // for the expressions' placeholders: :now -> any Go value
@@ -104,15 +106,29 @@ func GetAll[T any](ctx context.Context, api API, table string, keys []Item) ([]T
 
 // Put writes value as a whole item where condition holds.
 func Put(ctx context.Context, api API, table string, value any, condition string) error {
-	item, err := attributevalue.MarshalMap(value)
+	return Replace(ctx, api, Write{Table: table, Put: value, Condition: condition})
+}
+
+// Replace makes one write that puts a whole item.
+func Replace(ctx context.Context, api API, w Write) error {
+	item, values, err := w.item()
 	if err != nil {
-		return fmt.Errorf("write to %s: %w", table, err)
+		return err
 	}
 	_, err = api.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &table, Item: item, ConditionExpression: &condition,
+		TableName: &w.Table, Item: item, ConditionExpression: w.condition(), ExpressionAttributeNames: w.Names, ExpressionAttributeValues: values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	return refusal(err)
+}
+
+// item is the item to put, and the values of its condition.
+func (w Write) item() (item, values Item, err error) {
+	if item, err = attributevalue.MarshalMap(w.Put); err != nil {
+		return nil, nil, fmt.Errorf("write to %s: %w", w.Table, err)
+	}
+	values, err = w.values()
+	return item, values, err
 }
 
 // Update makes one write and reads the item as it is then into into.
@@ -141,6 +157,9 @@ func (w Write) condition() *string {
 }
 
 func (w Write) values() (Item, error) {
+	if len(w.Values) == 0 { // DynamoDB takes no empty map
+		return nil, nil
+	}
 	values, err := attributevalue.MarshalMap(w.Values)
 	if err != nil {
 		return nil, fmt.Errorf("write to %s: %w", w.Table, err)

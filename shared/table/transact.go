@@ -61,6 +61,18 @@ func transactItems(writes []Write) ([]types.TransactWriteItem, error) {
 	}
 	items := make([]types.TransactWriteItem, len(writes))
 	for i, w := range writes {
+		if w.Put != nil {
+			item, values, err := w.item()
+			if err != nil {
+				return nil, err
+			}
+			items[i].Put = &types.Put{
+				TableName: &w.Table, Item: item, ConditionExpression: w.condition(),
+				ExpressionAttributeNames: w.Names, ExpressionAttributeValues: values,
+				ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+			}
+			continue
+		}
 		values, err := w.values()
 		if err != nil {
 			return nil, err

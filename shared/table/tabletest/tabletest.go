@@ -203,40 +203,66 @@ func (db *DB) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, _ ..
 	return &dynamodb.UpdateItemOutput{Attributes: maps.Clone(next)}, nil
 }
 
-// TransactWriteItems implements table.API, for updates.
+// TransactWriteItems implements table.API, for updates and puts.
 func (db *DB) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options)) (out *dynamodb.TransactWriteItemsOutput, err error) {
 	if err := db.begin(ctx, "TransactWriteItems"); err != nil {
 		return nil, err
 	}
 	defer db.end(ctx, "TransactWriteItems", &err)
-	nexts, reasons, refused := make([]Item, len(in.TransactItems)), make([]types.CancellationReason, len(in.TransactItems)), false
+	writes, reasons, refused := make([]write, len(in.TransactItems)), make([]types.CancellationReason, len(in.TransactItems)), false
 	touched := map[string]bool{}
 	for i, action := range in.TransactItems {
-		if action.Update == nil {
-			return nil, invalid("only updates are known here")
+		w, holds, err := db.planned(action)
+		if err != nil {
+			return nil, err
 		}
-		place := *action.Update.TableName + "/" + db.id(*action.Update.TableName, action.Update.Key)
+		place := w.table + "/" + w.key
 		if touched[place] {
 			return nil, invalid("Transaction request cannot include multiple operations on one item")
 		}
 		touched[place] = true
-		next, holds, err := db.prepare(action.Update)
-		if err != nil {
-			return nil, err
-		}
-		nexts[i], reasons[i].Code = next, aws.String("None")
+		writes[i], reasons[i].Code = w, aws.String("None")
 		if !holds {
 			refused = true
-			reasons[i] = types.CancellationReason{Code: aws.String("ConditionalCheckFailed"), Item: next}
+			reasons[i] = types.CancellationReason{Code: aws.String("ConditionalCheckFailed"), Item: w.item}
 		}
 	}
 	if refused {
 		return nil, &types.TransactionCanceledException{Message: aws.String("Transaction cancelled"), CancellationReasons: reasons}
 	}
-	for i, action := range in.TransactItems {
-		db.rows[*action.Update.TableName][db.id(*action.Update.TableName, action.Update.Key)] = nexts[i]
+	for _, w := range writes {
+		db.rows[w.table][w.key] = w.item
 	}
 	return &dynamodb.TransactWriteItemsOutput{}, nil
+}
+
+// write is what one action of a transaction comes to: the item as it would be,
+// or, where the condition does not hold, as it is.
+type write struct {
+	table, key string
+	item       Item
+}
+
+func (db *DB) planned(action types.TransactWriteItem) (w write, holds bool, err error) {
+	switch {
+	case action.Update != nil:
+		w.table, w.key = *action.Update.TableName, db.id(*action.Update.TableName, action.Update.Key)
+		w.item, holds, err = db.prepare(action.Update)
+	case action.Put != nil:
+		p := action.Put
+		w.table, w.key = *p.TableName, db.id(*p.TableName, p.Item)
+		if w.key == "" {
+			return w, false, invalid("the item has no key")
+		}
+		old := db.rows[w.table][w.key]
+		holds, err = condition(aws.ToString(p.ConditionExpression), old, placeholders{names: p.ExpressionAttributeNames, values: p.ExpressionAttributeValues})
+		if w.item = maps.Clone(p.Item); !holds {
+			w.item = maps.Clone(old)
+		}
+	default:
+		err = invalid("only updates and puts are known here")
+	}
+	return w, holds, err
 }
 
 // prepare evaluates an update: the item as it would be, or, where the condition

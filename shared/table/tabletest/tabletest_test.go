@@ -73,7 +73,7 @@ func TestTransactionTouchesAnItemOnce(t *testing.T) {
 		UpdateExpression: aws.String("ADD n :one"), ExpressionAttributeValues: Item{":one": values[":one"]}}}
 	_, err := db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{write, write}})
 	assert.ErrorContains(t, err, "multiple operations on one item")
-	_, err = db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Put: &types.Put{}}}})
+	_, err = db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Delete: &types.Delete{}}}})
 	assert.Error(t, err)
 	assert.Nil(t, db.Item("T", "x"))
 }
