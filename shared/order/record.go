@@ -43,6 +43,10 @@ type Record struct {
 	PaymentConfirmedAt string `dynamodbav:"paymentConfirmedAt,omitempty"`
 	RefundedAt         string `dynamodbav:"refundedAt,omitempty"`
 
+	ShippingZone string                `dynamodbav:"shippingZone,omitempty"`
+	ShippingCost attributevalue.Number `dynamodbav:"shippingCost,omitempty"`
+	ShippingDays int                   `dynamodbav:"shippingDays,omitempty"`
+
 	FulfillmentID     string `dynamodbav:"fulfillmentId,omitempty"`
 	FulfilledAt       string `dynamodbav:"fulfilledAt,omitempty"`
 	EstimatedDelivery string `dynamodbav:"estimatedDelivery,omitempty"`

@@ -164,8 +164,7 @@ func (r *reader) currency(raw json.RawMessage) string {
 		return defaultCurrency
 	}
 	var code string
-	letters := func(c rune) bool { return c < 'A' || c > 'Z' }
-	if json.Unmarshal(raw, &code) != nil || len(code) != 3 || strings.ContainsFunc(code, letters) {
+	if json.Unmarshal(raw, &code) != nil || len(code) != 3 || strings.ContainsFunc(code, notCapital) {
 		r.fail("currency must be three capital letters such as USD, not %s", excerpt(raw))
 		return defaultCurrency
 	}

@@ -32,7 +32,12 @@ type Story struct {
 }
 
 // Stories are told in this order: each domain's, in a file of its own.
-var Stories = slices.Concat(orderStories, jobStories, commandStories)
+var Stories = slices.Concat(
+	orderStories,
+	variantStories,
+	jobStories,
+	commandStories,
+)
 
 // Config says where the stack is and how to tell.
 type Config struct {

@@ -1,0 +1,106 @@
+package story
+
+// This file defines the stories of the order workflow's variants, which are
+// started by hand.
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+var variantStories = []Story{
+	{Name: "parallel", Title: "Stock, customer and shipping are checked in parallel; nobody ships to the second order's country", tell: checkedInParallel},
+}
+
+// byHand reads events/executions/NAME.json with a new order in it, of a customer
+// of its own.
+func (w *World) byHand(name, base string, gateway decision) (entry, error) {
+	path := "events/executions/" + name + ".json"
+	text, err := fs.ReadFile(w.Files, path)
+	if err != nil {
+		return entry{}, err
+	}
+	e := entry{}
+	if err := json.Unmarshal(text, &e.detail); err != nil {
+		return e, fmt.Errorf("%s: it must be a JSON object: %w", path, err)
+	}
+	e.setOrderID(w.newOrderID(base, gateway))
+	e.order()["customerId"] = "CUST-" + e.orderID()
+	return e, nil
+}
+
+// processed starts a machine with an order and holds what comes of it against
+// what is expected.
+func (w *World) processed(ctx context.Context, machine string, e entry, status, end string, moved map[string]int) error {
+	w.tellOrder(e)
+	arn, err := w.start(ctx, machine, e.detail)
+	if err != nil {
+		return err
+	}
+	r, err := w.finish(ctx, arn)
+	if err != nil {
+		return err
+	}
+	w.tellRun(r)
+	w.expect(r.end() == end, "the execution must end in %s, but ended in %s (%s: %s)", end, r.end(), r.err, r.cause)
+	return w.ordered(ctx, e, status, moved)
+}
+
+// ordered holds an order's record and the stock against what is expected.
+func (w *World) ordered(ctx context.Context, e entry, status string, moved map[string]int) error {
+	record, err := w.item(ctx, "Orders", "orderId", e.orderID())
+	if err != nil {
+		return err
+	}
+	w.say("outcome  %s", w.verdict(record["status"], record["status"] == status))
+	w.expect(record["status"] == status, "order %s must be %s, but is %s", e.orderID(), status, record["status"])
+	return w.compareStock(ctx, moved)
+}
+
+// item reads an item's texts and numbers.
+func (w *World) item(ctx context.Context, table, key, value string) (map[string]string, error) {
+	out, err := w.tables.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(w.Prefix + table), ConsistentRead: aws.Bool(true),
+		Key: map[string]ddb.AttributeValue{key: &ddb.AttributeValueMemberS{Value: value}}})
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]string{}
+	for name, v := range out.Item {
+		switch v := v.(type) {
+		case *ddb.AttributeValueMemberS:
+			texts[name] = v.Value
+		case *ddb.AttributeValueMemberN:
+			texts[name] = v.Value
+		}
+	}
+	return texts, nil
+}
+
+func checkedInParallel(ctx context.Context, w *World) error {
+	if err := w.seed(ctx, seedStock); err != nil {
+		return err
+	}
+	e, err := w.byHand("order-processing-parallel", "ORD-3001", accepted)
+	if err != nil {
+		return err
+	}
+	if err := w.processed(ctx, "EnhancedOrderProcessing", e, "fulfilled", "OrderCompleted", e.taken()); err != nil {
+		return err
+	}
+	far, err := w.byHand("order-processing-parallel", "ORD-3001", accepted)
+	if err != nil {
+		return err
+	}
+	address, _ := far.order()["shippingAddress"].(map[string]any)
+	address = maps.Clone(address)
+	address["country"] = "XK"
+	far.order()["shippingAddress"] = address
+	return w.processed(ctx, "EnhancedOrderProcessing", far, "rejected", "ShippingUnavailable", e.taken())
+}

@@ -1,0 +1,143 @@
+package statemachines
+
+// This file tests the order workflow's variants: checks in parallel, and the
+// payment that survives a gateway's bad minutes.
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/stepworks/stepworks/local/simulate"
+)
+
+const (
+	accepted = `{"accepted":true,"status":"reserved","failure":"","reason":""}`
+	charged  = `{"Output":{"paymentStatus":"success","paymentId":"pay_1"}}`
+	unpaid   = `{"Output":{"paymentStatus":"failed","error":"Payment processing failed"}}`
+)
+
+// refusedAs is what processResults answers about an order that ends so.
+func refusedAs(status, failure string) simulate.Task {
+	return answer(`{"accepted":false,"status":"` + status + `","failure":"` + failure + `","reason":"because"}`)
+}
+
+// troubles are what a step of ours meets in its life, one after the other, until
+// it answers: a coverage of all its retriers.
+func troubles(then string) simulate.Task {
+	return inTurn("", "Lambda.TooManyRequestsException", "Runtime.ExitError", then)
+}
+
+// beyondRetry lets a direct integration fail once, and then answer.
+func beyondRetry() simulate.Task { return inTurn("DynamoDB.InternalServerError", `{}`) }
+
+// compensated is how a failed order's way ends.
+const compensated = "ReleaseInventory, FulfilledAfterAll?, AnnounceFailure, WhichFailure?, "
+
+// compensationRoutes are the ways through the compensation, which the variants
+// have in common. begin is the way to it: an order that was paid and could not be
+// fulfilled.
+func compensationRoutes(input, begin string, choice string) []route {
+	broken := func(more answers) answers {
+		more["ProcessFulfillment"] = breaks("Internal.Unexpected")
+		return more
+	}
+	begin += "NoteFulfillmentTrouble, ReleaseInventory, "
+	end := "AnnounceFailure, " + choice + "FulfillmentFailed"
+	return []route{
+		{"not fulfilled", input, broken(answers{"ReleaseInventory": troubles(released), "RefundPayment": troubles(`{}`), "AnnounceFailure": beyondRetry()}),
+			begin + "FulfilledAfterAll?, RefundPayment, " + end, "FulfillmentFailed", ""},
+		{"fulfilled, but the answer got lost", input, broken(answers{"ReleaseInventory": answer(kept), "AnnounceFulfillment": beyondRetry()}),
+			begin + "FulfilledAfterAll?, AnnounceFulfillment, OrderCompleted", "", ""},
+		{"fulfilled, and nothing can be announced", input, broken(answers{"ReleaseInventory": answer(kept), "AnnounceFulfillment": breaks("EventBridge.FailedEntry")}),
+			begin + "FulfilledAfterAll?, AnnounceFulfillment, OrderCompleted", "", ""},
+		{"refund broken", input, broken(answers{"RefundPayment": breaks("Payment.NotFound"), "RequestManualReview": beyondRetry()}),
+			begin + "FulfilledAfterAll?, RefundPayment, RequestManualReview, " + end, "FulfillmentFailed", ""},
+		{"release broken, nothing written down", input, broken(answers{"ReleaseInventory": breaks("Access.Denied"), "RequestManualReview": breaks("DynamoDB.InternalServerError")}),
+			begin + "RequestManualReview, " + end, "FulfillmentFailed", ""},
+		{"release broken, another has the order now", input, broken(answers{"ReleaseInventory": breaks("Access.Denied"), "RequestManualReview": breaks("DynamoDB.ConditionalCheckFailedException")}),
+			begin + "RequestManualReview, HandledElsewhere", "", ""},
+		{"another has the order now", input, broken(answers{"ReleaseInventory": breaks("Order.Superseded")}), begin + "HandledElsewhere", "", ""},
+		{"fulfilled elsewhere", input, answers{"ProcessFulfillment": breaks("Order.Superseded")}, "ProcessFulfillment, HandledElsewhere", "", ""},
+		{"nothing can be announced", input, broken(answers{"AnnounceFailure": breaks("EventBridge.FailedEntry")}), end, "FulfillmentFailed", ""},
+	}
+}
+
+func TestOrderProcessingParallel(t *testing.T) {
+	usual := answers{
+		"ValidateOrder": answer(valid), "CheckInventory": answer(reserved), "ValidateCustomer": answer(`{"customerValid":true}`),
+		"CalculateShipping": answer(`{"deliverable":true}`), "ProcessResults": answer(accepted), "ProcessPayment": answer(charged),
+		"ProcessFulfillment": answer(shipped), "ReleaseInventory": answer(released), "RefundPayment": answer(`{}`),
+		"AnnounceFailure": answer(`{}`), "AnnounceFulfillment": answer(`{}`), "RequestManualReview": answer(`{}`),
+	}
+	routes := []route{
+		{"fulfilled", placed, nil, "ProcessResults, OrderAccepted?, ProcessPayment, PaymentSuccessful?, ProcessFulfillment, OrderCompleted", "", ""},
+		{"each step passes its trouble by", placed, answers{"ValidateOrder": troubles(valid), "CheckInventory": troubles(reserved), "ValidateCustomer": troubles(`{}`),
+			"CalculateShipping": troubles(`{}`), "ProcessResults": troubles(accepted), "ProcessFulfillment": troubles(shipped)}, "OrderCompleted", "", ""},
+		{"not an order", placed, answers{"ValidateOrder": answer(invalid)}, "OrderValid?, OrderValidationFailed", "OrderValidationFailed", ""},
+		{"not checked", placed, answers{"ValidateOrder": breaks("Access.Denied")}, "ValidateOrder, OrderValidationFailed", "OrderValidationFailed", ""},
+		{"placed before", placed, answers{"ValidateOrder": answer(twin)}, "OrderValid?, HandledElsewhere", "", ""},
+		{"too little stock", placed, answers{"ProcessResults": refusedAs("out_of_stock", "InsufficientInventory")},
+			"OrderAccepted?, NoteRefused, " + compensated + "InsufficientInventory", "InsufficientInventory", ""},
+		{"a customer without credit", placed, answers{"ProcessResults": refusedAs("rejected", "CustomerRefused")},
+			"OrderAccepted?, NoteRefused, " + compensated + "CustomerRefused", "CustomerRefused", ""},
+		{"a far country", placed, answers{"ProcessResults": refusedAs("rejected", "ShippingUnavailable")},
+			"OrderAccepted?, NoteRefused, " + compensated + "ShippingUnavailable", "ShippingUnavailable", ""},
+		{"shipping breaks down after stock was reserved", placed, answers{"CalculateShipping": breaks("Access.Denied")},
+			"NoteChecksTrouble, ReleaseInventory, FulfilledAfterAll?, RefundPayment, AnnounceFailure, WhichFailure?, OrderChecksFailed", "OrderChecksFailed", ""},
+		{"taken over while checking", placed, answers{"CheckInventory": breaks("Order.Superseded")}, "HandledElsewhere", "", ""},
+		{"results not joined", placed, answers{"ProcessResults": breaks("Input.Malformed")}, "OrderChecksFailed", "OrderChecksFailed", ""},
+		{"taken over while joining", placed, answers{"ProcessResults": breaks("Order.Superseded")}, "ProcessResults, HandledElsewhere", "", ""},
+		{"declined", placed, answers{"ProcessPayment": answer(unpaid)}, "PaymentSuccessful?, NotePaymentDeclined, " + compensated + "PaymentFailed", "PaymentFailed", ""},
+		{"payment failed", placed, answers{"ProcessPayment": breaks("States.TaskFailed")},
+			"ProcessPayment, NotePaymentTrouble, ReleaseInventory, FulfilledAfterAll?, RefundPayment, AnnounceFailure, WhichFailure?, PaymentProcessingFailed", "PaymentProcessingFailed", ""},
+	}
+	good := "OrderAccepted?, ProcessPayment, PaymentSuccessful?, ProcessFulfillment, "
+	follow(t, "order-processing-parallel.asl.json", usual, append(routes, compensationRoutes(placed, good, "WhichFailure?, ")...))
+}
+
+func TestResilientPayment(t *testing.T) {
+	const file = "resilient-payment.asl.json"
+	order := `{"orderId":"A","customerId":"C","amount":9.00,"execution":{"id":"E"}}`
+	m := follow(t, file, answers{"ProcessPayment": answer(paid)}, []route{
+		{"paid", order, nil, "ProcessWithErrorHandling, ProcessPayment, PaymentAnswered", "", paid},
+		{"declined is an answer", order, answers{"ProcessPayment": answer(declined)}, "PaymentAnswered", "", declined},
+		{"bad minutes", order, answers{"ProcessPayment": inTurn("", "Lambda.TooManyRequestsException", "Runtime.ExitError", "Runtime.ExitError", paid)}, "PaymentAnswered", "", paid},
+		{"a refusal is not retried", order, answers{"ProcessPayment": breaks("Payment.AmountMismatch")}, "ProcessPayment, OrderFailure", "OrderProcessingError", ""},
+		{"never an answer", order, answers{"ProcessPayment": simulate.Never()}, "ProcessPayment, OrderFailure", "OrderProcessingError", ""},
+	})
+	// The seed's figures: 2 s, three times, twice as long each time.
+	attempts := 0
+	m.Task("ProcessPayment", func(simulate.Call) simulate.Answer {
+		attempts++
+		return simulate.Answer{Error: "Runtime.ExitError"}
+	})
+	run := m.Run(order)
+	assert.Equal(t, 4, attempts)
+	assert.Equal(t, 14*time.Second, run.Took)
+}
+
+// TestParallelGivesBack: whatever branch fails, the release is asked for under the
+// order's id and the execution's.
+func TestParallelGivesBack(t *testing.T) {
+	for _, branch := range []string{"CheckInventory", "ValidateCustomer", "CalculateShipping"} {
+		m, err := simulate.Load("order-processing-parallel.asl.json", simulate.Anything)
+		assert.NoError(t, err)
+		tasks := answers{"ValidateOrder": answer(valid), "CheckInventory": answer(reserved), "ValidateCustomer": answer(`{}`), "CalculateShipping": answer(`{}`),
+			"RefundPayment": answer(`{}`), "AnnounceFailure": answer(`{}`)}
+		tasks[branch] = breaks("Access.Denied")
+		for state, then := range tasks {
+			m.Task(state, then)
+		}
+		asked := ""
+		m.Task("ReleaseInventory", func(c simulate.Call) simulate.Answer {
+			asked = c.Input
+			return simulate.Answer{Output: released}
+		})
+		run := m.Run(placed)
+		assert.Equal(t, "OrderChecksFailed", run.Error, branch)
+		assert.True(t, strings.Contains(asked, `"orderId":"A"`) && strings.Contains(asked, `"status":"rejected"`), "%s: %s", branch, asked)
+	}
+}
