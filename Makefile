@@ -12,10 +12,10 @@ ARCH    ?= arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test race cover build lint fmt bench slow clean
+.PHONY: help run up test conformance race cover build lint fmt bench slow clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## build, start the local AWS, deploy, tell the stories; exit 1 if one ends otherwise than expected
 	@$(GO) run ./local run $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STORY),--story $(STORY)) $(ARGS)
@@ -25,6 +25,9 @@ up: ## keep the local AWS running: endpoint http://127.0.0.1:4566
 
 test: ## all tests; under 60 s when the build is warm
 	$(GO) test ./...
+
+conformance: ## the recorded answers of AWS, where they are at hand (needs python3 with boto3: PYTHON=...)
+	CONFORMANCE=1 $(GO) test ./local -run TestRecordedAnswers -count=1 -v
 
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race ./...

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/asl"
@@ -110,14 +111,8 @@ func (s *simulation) perform(x *execution, c interp.Command) {
 
 // answer asks who stands in for a task.
 func (s *simulation) answer(x *execution, c interp.ScheduleTask) {
-	task := s.machine.tasks[c.State]
-	if task == nil {
-		task = s.machine.byARN[c.Resource.ARN]
-	}
-	if task == nil {
-		task = unmocked
-	}
-	a := task(Call{State: c.State, Resource: c.Resource.ARN, Input: jsonvalue.String(c.Parameters), Attempt: c.Attempt, Token: c.Token, Time: s.now})
+	task, input := s.machine.answerer(c)
+	a := task(Call{State: c.State, Resource: c.Resource.ARN, Input: jsonvalue.String(input), Attempt: c.Attempt, Token: c.Token, Time: s.now})
 	s.later(0, x, interp.TaskStarted{Task: c.Task}, 0)
 	if c.Resource.Pattern != asl.RequestResponse {
 		s.later(0, x, interp.TaskSubmitted{Task: c.Task, Output: jsonvalue.NewObject()}, 0)
@@ -128,6 +123,53 @@ func (s *simulation) answer(x *execution, c interp.ScheduleTask) {
 	if !a.Never {
 		s.later(a.After, x, outcome(c, a), 0)
 	}
+}
+
+// answerer finds who stands in for a task, and what it gets.
+func (m *Machine) answerer(c interp.ScheduleTask) (Task, jsonvalue.Value) {
+	if t := m.tasks[c.State]; t != nil {
+		return t, c.Parameters
+	}
+	if t := m.byARN[c.Resource.ARN]; t != nil {
+		return t, c.Parameters
+	}
+	name, input := functionOf(c)
+	if t := m.byName[name]; t != nil {
+		return t, input
+	}
+	return unmocked, c.Parameters
+}
+
+// functionOf is the name of the function that a task invokes, and its payload.
+func functionOf(c interp.ScheduleTask) (name string, payload jsonvalue.Value) {
+	if c.Resource.Kind == asl.Lambda {
+		return functionName(c.Resource.ARN), c.Parameters
+	}
+	params, ok := c.Parameters.(*jsonvalue.Object)
+	if !ok || c.Resource.Kind != asl.Service || c.Resource.Service != "lambda" {
+		return "", nil
+	}
+	of, _ := params.Get("FunctionName")
+	arn, _ := of.(string)
+	payload, _ = params.Get("Payload")
+	switch p := payload.(type) {
+	case nil:
+		payload = jsonvalue.NewObject()
+	case string: // text goes to the function as it is
+		if v, err := jsonvalue.Parse([]byte(p)); err == nil {
+			payload = v
+		}
+	}
+	return functionName(arn), payload
+}
+
+// functionName is the name in an ARN, qualified or not, or the name itself.
+func functionName(arn string) string {
+	if _, rest, ok := strings.Cut(arn, ":function:"); ok {
+		arn = rest
+	}
+	name, _, _ := strings.Cut(arn, ":")
+	return name
 }
 
 func outcome(c interp.ScheduleTask, a Answer) interp.Event {

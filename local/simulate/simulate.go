@@ -46,6 +46,7 @@ type Machine struct {
 	machine *asl.Machine
 	tasks   map[string]Task // by state name
 	byARN   map[string]Task // by the Resource field
+	byName  map[string]Task // by the function's name
 	taken   map[string]int  // location -> how often, over all runs
 }
 
@@ -77,7 +78,7 @@ func Parse(definition string, substitutions Substitutions) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Machine{machine: machine, tasks: map[string]Task{}, byARN: map[string]Task{}, taken: map[string]int{}}, nil
+	return &Machine{machine: machine, tasks: map[string]Task{}, byARN: map[string]Task{}, byName: map[string]Task{}, taken: map[string]int{}}, nil
 }
 
 var (
@@ -102,6 +103,12 @@ func (m *Machine) Task(state string, answers ...Task) { m.tasks[state] = inTurn(
 // Resource answers every task with this Resource that [Machine.Task] does not
 // answer by its state.
 func (m *Machine) Resource(resource string, answers ...Task) { m.byARN[resource] = inTurn(answers) }
+
+// Function answers every task that invokes the Lambda function of this name and
+// that neither [Machine.Task] nor [Machine.Resource] answers, by its ARN or through
+// lambda:invoke. Its input is what the function gets: with lambda:invoke, the
+// Payload.
+func (m *Machine) Function(name string, answers ...Task) { m.byName[name] = inTurn(answers) }
 
 // Status is how a run ended.
 type Status string

@@ -1,9 +1,12 @@
 package awswire
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -236,6 +239,30 @@ func TestUnsignedIsRefused(t *testing.T) {
 	s.ServeHTTP(w, r)
 	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "MissingAuthenticationToken") {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// TestEmptyBodiesAreContinued: who waits for 100 Continue gets it, whatever it is
+// about to send.
+func TestEmptyBodiesAreContinued(t *testing.T) {
+	var g got
+	s, _ := serve(t, &g)
+	server := httptest.NewServer(s)
+	defer server.Close()
+	for _, length := range []string{"0", "2"} {
+		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, err = fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AWSStepFunctions.DescribeStateMachine\r\nExpect: 100-continue\r\nContent-Length: %s\r\n\r\n", length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(c).ReadString('\n')
+		if err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+			t.Errorf("with a body of %s bytes the first answer is %q, %v", length, line, err)
+		}
 	}
 }
 

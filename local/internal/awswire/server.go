@@ -115,6 +115,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx = WithTrace(ctx, r.Header.Get("X-Amzn-Trace-Id"))
 	ctx = context.WithValue(ctx, holdKey{}, release)
 	r = r.WithContext(ctx)
+	continueEmpty(w, r)
 
 	svc, name := s.find(r)
 	if svc == nil {
@@ -126,6 +127,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.serve(svc, name, w, r)
+}
+
+// continueEmpty says 100 Continue to who asks for it before sending nothing. Go's
+// server says it when a body is read, and there is none; the AWS SDK for Python
+// then took the answer for one without end, once in some thousand uploads of
+// empty objects, and waited until its time was over.
+func continueEmpty(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		w.WriteHeader(http.StatusContinue)
+	}
 }
 
 // find tells which service a request is for and, where a header says so, which

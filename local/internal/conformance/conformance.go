@@ -67,6 +67,16 @@ func Rows[T any](tb testing.TB, file string) iter.Seq[T] {
 	}
 }
 
+// Dir is the folder of the recordings. It skips the test when there is none.
+func Dir(tb testing.TB) string {
+	tb.Helper()
+	path, found := find("run.py")
+	if !found {
+		tb.Skip("NOT CHECKED against recorded AWS answers: no folder shared/conformance above the working directory")
+	}
+	return filepath.Dir(path)
+}
+
 func find(file string) (path string, found bool) {
 	dir, err := os.Getwd()
 	for err == nil {

@@ -78,7 +78,7 @@ type putObjectOutput struct {
 	typedChecksums
 	ETag       string `json:"ETag" http:"header=ETag"`
 	VersionID  string `json:"VersionId,omitempty" http:"header=X-Amz-Version-Id"`
-	Size       int64  `json:"Size,omitempty" http:"header=X-Amz-Object-Size"`
+	Size       int64  `json:"Size,omitzero" http:"header=X-Amz-Object-Size"`
 	Expiration string `json:"Expiration,omitempty" http:"header=X-Amz-Expiration"`
 }
 

@@ -5,6 +5,8 @@ package stepfunctions
 
 import (
 	"context"
+	"net/url"
+	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/asl"
 	"github.com/stepworks/stepworks/local/internal/asl/interp"
@@ -64,7 +66,12 @@ func callDynamoDB(s *Service, c *call) answer {
 	return s.request(c, c.Parameters, metadata{contentType: json10, dynamoDB: true})
 }
 
+// sendMessage sends a request to the queue's URL: where that cannot be one, the
+// SDK finds no host, and no service has refused anything.
 func sendMessage(s *Service, c *call) answer {
+	if u, err := url.Parse(text(member(c.Parameters, "QueueUrl"))); err == nil && u.Host != "" && strings.Trim(u.Path, "/") == "" {
+		return failed("SQS.SdkClientException", "Unable to execute HTTP request: "+u.Host+": Name or service not known")
+	}
 	return s.request(c, asText(c.Parameters, "MessageBody"), metadata{contentType: json10})
 }
 

@@ -6,7 +6,10 @@ package stepfunctions
 
 import (
 	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
@@ -31,7 +34,7 @@ func (s *Service) callSDK(c *call) answer {
 		return failed("States.Runtime", unsupported(c.Resource))
 	}
 	blob := blobs[n.local+":"+c.Resource.Operation()]
-	params := encodeBlob(c.Parameters, blob.in)
+	params := encodeBlob(withChecksum(c, n), blob.in)
 	if n.local == "states" {
 		params = asText(asText(params, "Input"), "Output") // JSON where the API wants JSON text
 	}
@@ -40,6 +43,23 @@ func (s *Service) callSDK(c *call) answer {
 		return n.sdkError(wireError(err))
 	}
 	return succeeded(isoDates(decodeBlob(v, blob.out), ""))
+}
+
+// withChecksum adds the checksum that an SDK sends with what it uploads unless
+// told otherwise, and that S3 repeats in its answer.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
+func withChecksum(c *call, n names) jsonvalue.Value {
+	o, ok := c.Parameters.(*jsonvalue.Object)
+	if !ok || n.local != "s3" || c.Resource.Operation() != "PutObject" {
+		return c.Parameters
+	}
+	for name := range o.All() {
+		if strings.HasPrefix(name, "Checksum") || name == "ContentMD5" {
+			return o
+		}
+	}
+	sum := crc32.ChecksumIEEE(payload(member(o, "Body")))
+	return o.With("ChecksumCRC32", base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum)))
 }
 
 func encodeBlob(params jsonvalue.Value, name string) jsonvalue.Value {
