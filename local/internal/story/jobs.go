@@ -162,7 +162,7 @@ func handOver(ctx context.Context, w *World) error {
 	if err != nil {
 		return err
 	}
-	defer packers.dismiss()
+	defer func() { _, _ = packers.dismiss() }() // when something failed before
 	arn, err := w.start(ctx, "ServiceIntegrations", map[string]any{
 		"state": map[string]any{"message": "Order " + reference + " goes to the warehouse"}, "message": reference, "field2": map[string]any{"orderId": reference},
 		"input": map[string]any{"job": map[string]any{"kind": "print-labels", "reference": reference, "pieces": 3}},
