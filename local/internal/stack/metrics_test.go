@@ -19,7 +19,11 @@ const account = "123456789012"
 
 // running starts an empty stack in virtual time.
 func running(t *testing.T) (*Stack, func(service, operation, params string) *jsonvalue.Object) {
-	s, err := Start(t.Context(), Options{Account: account, Region: "us-east-1", Memory: true, Clock: clock.NewVirtual(time.Now(), time.Millisecond), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	return runningOn(t, clock.NewVirtual(time.Now(), time.Millisecond))
+}
+
+func runningOn(t *testing.T, clk clock.Clock) (*Stack, func(service, operation, params string) *jsonvalue.Object) {
+	s, err := Start(t.Context(), Options{Account: account, Region: "us-east-1", Memory: true, Clock: clk, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
