@@ -4,20 +4,15 @@ package command
 // it, and an object in S3 where it is large.
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"io"
 	"math/big"
-	"regexp"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/table"
 )
 
 // AttributeLimit is how large attributes may be within a row, in the JSON that a
@@ -30,61 +25,15 @@ const AttributeLimit = 100 << 10
 // scheme begins the text that stands for attributes in S3.
 const scheme = "s3://"
 
-// Attributes is a JSON object, canonical once it went through DynamoDB: members
-// in order of their names, numbers as DynamoDB spells them. Or it is the JSON
-// string s3://bucket/key.
-type Attributes json.RawMessage
+// Attributes is a JSON object; or the JSON string s3://bucket/key.
+type Attributes = table.JSON
 
-// MarshalJSON implements json.Marshaler.
-func (a Attributes) MarshalJSON() ([]byte, error) {
-	if len(a) == 0 {
-		return []byte("{}"), nil
-	}
-	return a, nil
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *Attributes) UnmarshalJSON(text []byte) error {
-	*a = bytes.Clone(text)
-	return nil
-}
-
-// MarshalDynamoDBAttributeValue implements attributevalue.Marshaler.
-func (a Attributes) MarshalDynamoDBAttributeValue() (types.AttributeValue, error) {
-	v, err := a.tree()
-	if err != nil {
-		return nil, err
-	}
-	return toValue(v)
-}
-
-// UnmarshalDynamoDBAttributeValue implements attributevalue.Unmarshaler.
-func (a *Attributes) UnmarshalDynamoDBAttributeValue(v types.AttributeValue) error {
-	text, err := json.Marshal(fromValue(v))
-	*a = text
-	return err
-}
-
-// tree decodes, numbers as text.
-func (a Attributes) tree() (any, error) {
+// object decodes attributes that must be an object of their own, not an address.
+func object(a Attributes) (map[string]any, error) {
 	if len(a) == 0 {
 		return map[string]any{}, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(a))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, failure.Wrap(failure.InputMalformed, err, "attributes are not JSON")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, failure.New(failure.InputMalformed, "attributes go on after their JSON value")
-	}
-	return v, nil
-}
-
-// object decodes attributes that must be an object of their own, not an address.
-func (a Attributes) object() (map[string]any, error) {
-	v, err := a.tree()
+	v, err := a.Tree()
 	if err != nil {
 		return nil, err
 	}
@@ -95,87 +44,12 @@ func (a Attributes) object() (map[string]any, error) {
 	return m, nil
 }
 
-func (a Attributes) address() string {
+func address(a Attributes) string {
 	var text string
 	if json.Unmarshal(a, &text) != nil || !strings.HasPrefix(text, scheme) {
 		return ""
 	}
 	return text
-}
-
-// number is what DynamoDB takes: up to 38 digits, and no exponent beyond 125.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-var number = regexp.MustCompile(`^-?([0-9]+)(?:\.([0-9]+))?(?:[eE][+-]?0*([0-9]{1,2}|1[01][0-9]))?$`)
-
-func toValue(v any) (types.AttributeValue, error) {
-	switch x := v.(type) {
-	case nil:
-		return &types.AttributeValueMemberNULL{Value: true}, nil
-	case bool:
-		return &types.AttributeValueMemberBOOL{Value: x}, nil
-	case string:
-		return &types.AttributeValueMemberS{Value: x}, nil
-	case json.Number:
-		m := number.FindStringSubmatch(x.String())
-		if m == nil || len(strings.Trim(m[1]+m[2], "0")) > 38 || len(m[1]) > 38 {
-			return nil, failure.New(failure.InputMalformed, "attributes: %s is beyond the numbers that DynamoDB keeps (38 digits): write it as text", x)
-		}
-		return &types.AttributeValueMemberN{Value: x.String()}, nil
-	case []any:
-		return toList(x)
-	case map[string]any:
-		return toMap(x)
-	}
-	return nil, failure.New(failure.InternalUnexpected, "attributes hold a %T", v)
-}
-
-func toList(l []any) (types.AttributeValue, error) {
-	list := make([]types.AttributeValue, len(l))
-	for i, element := range l {
-		v, err := toValue(element)
-		if err != nil {
-			return nil, err
-		}
-		list[i] = v
-	}
-	return &types.AttributeValueMemberL{Value: list}, nil
-}
-
-func toMap(m map[string]any) (types.AttributeValue, error) {
-	object := make(map[string]types.AttributeValue, len(m))
-	for name, member := range m {
-		v, err := toValue(member)
-		if err != nil {
-			return nil, err
-		}
-		object[name] = v
-	}
-	return &types.AttributeValueMemberM{Value: object}, nil
-}
-
-// fromValue undoes toValue; what no JSON makes (sets, binary) cannot stand there.
-func fromValue(v types.AttributeValue) any {
-	switch x := v.(type) {
-	case *types.AttributeValueMemberBOOL:
-		return x.Value
-	case *types.AttributeValueMemberS:
-		return x.Value
-	case *types.AttributeValueMemberN:
-		return json.Number(x.Value)
-	case *types.AttributeValueMemberL:
-		list := make([]any, len(x.Value))
-		for i, element := range x.Value {
-			list[i] = fromValue(element)
-		}
-		return list
-	case *types.AttributeValueMemberM:
-		m := make(map[string]any, len(x.Value))
-		for name, member := range x.Value {
-			m[name] = fromValue(member)
-		}
-		return m
-	}
-	return nil
 }
 
 // streamed is about how many bytes a value takes in DynamoDB's JSON: each value
@@ -285,12 +159,12 @@ const maxObject = 16 << 20
 // put into S3. The object's name is of its content, so putting it again changes
 // nothing, and equal attributes have equal addresses.
 func (l Ledger) pack(ctx context.Context, k Key, object map[string]any) (Attributes, error) {
-	if _, err := toValue(object); err != nil {
-		return nil, err
-	}
 	text, err := json.Marshal(object)
 	if err != nil {
 		return nil, failure.Wrap(failure.InputMalformed, err, "attributes cannot be written as JSON")
+	}
+	if err := Attributes(text).Fits(); err != nil {
+		return nil, err
 	}
 	size := streamed(object)
 	switch {
@@ -315,13 +189,13 @@ func sum(text []byte) string {
 
 // Attributes returns a row's attributes, from S3 where they are there.
 func (l Ledger) Attributes(ctx context.Context, r Row) (Attributes, error) {
-	address := r.Attributes.address()
-	if address == "" {
+	at := address(r.Attributes)
+	if at == "" {
 		return r.Attributes, nil
 	}
-	key, ours := strings.CutPrefix(address, l.address(""))
+	key, ours := strings.CutPrefix(at, l.address(""))
 	if l.Objects == nil || !ours {
-		return nil, failure.New(failure.InternalUnexpected, "%s: its attributes are at %s, which is not in the bucket that is configured", r.ID, address)
+		return nil, failure.New(failure.InternalUnexpected, "%s: its attributes are at %s, which is not in the bucket that is configured", r.ID, at)
 	}
 	return l.Objects.Get(ctx, key, maxObject)
 }

@@ -95,7 +95,7 @@ func (in Submission) check() error {
 	if in.Version < Latest {
 		return failure.New(failure.InputMalformed, "version must be the one that was read, 0 for a new item, or %d for the latest; not %d", Latest, in.Version)
 	}
-	_, err := in.Attributes.object()
+	_, err := object(in.Attributes)
 	return err
 }
 
@@ -150,7 +150,7 @@ func (l Ledger) latest(ctx context.Context, k Key, data Row) (Row, error) {
 
 // next is the command that follows base, and whether it says anything new.
 func (l Ledger) next(ctx context.Context, in Submission, base Row) (Row, bool, error) {
-	object, err := in.Attributes.object()
+	object, err := object(in.Attributes)
 	if err != nil {
 		return Row{}, false, err
 	}
@@ -182,7 +182,7 @@ func (l Ledger) completed(ctx context.Context, in Submission, base Row, changes 
 	if err != nil {
 		return in, nil, err
 	}
-	whole, err := text.object()
+	whole, err := object(text)
 	if err != nil {
 		return in, nil, err
 	}
@@ -204,8 +204,8 @@ func same(in Submission, packed Attributes, base Row) bool {
 	if in.Code != base.Code || in.Name != base.Name || in.Type != base.Type || in.IsDeleted != base.IsDeleted || in.Seq != base.Seq {
 		return false
 	}
-	a, errA := packed.tree()
-	b, errB := base.Attributes.tree()
+	a, errA := packed.Tree()
+	b, errB := base.Attributes.Tree()
 	return errA == nil && errB == nil && equal(a, b)
 }
 

@@ -14,6 +14,8 @@
 //	Object.*     an object in S3 is not as this step needs it
 //	Command.*    versions of an item do not follow each other
 //	Job.*        there is no such job
+//	Task.*       a task and its sub-tasks
+//	Import.*     a file is not what was declared
 //	Access.*     the function's role lacks a permission
 //	Transient.*  the same call may succeed a moment later
 //	Internal.*   a fault in our own code
@@ -51,6 +53,10 @@ const (
 	CommandPredecessor    Name = "Command.PredecessorFailed"
 	CommandUnknownState   Name = "Command.UnknownState"
 	JobNotFound           Name = "Job.NotFound"
+	TaskNotFound          Name = "Task.NotFound"
+	TaskIncomplete        Name = "Task.Incomplete"
+	ImportRefused         Name = "Import.Refused"
+	ImportFailed          Name = "Import.Failed"
 	TransientThrottled    Name = "Transient.Throttled"
 	TransientUnavailable  Name = "Transient.Unavailable"
 	TransientTimeout      Name = "Transient.Timeout"
@@ -92,6 +98,10 @@ var Table = []Row{
 	{CommandPredecessor, "the version before failed, so this one cannot follow", false, true},
 	{CommandUnknownState, "the state machine has a state that the function does not know", false, true},
 	{JobNotFound, "no such job was submitted", false, true},
+	{TaskNotFound, "the task is not stored", false, true},
+	{TaskIncomplete, "sub-tasks of the task were not done", false, true},
+	{ImportRefused, "a file that cannot be imported: not a table, or not the one that was declared", false, true},
+	{ImportFailed, "an import that came to no end of its own", false, true},
 	{TransientThrottled, "a service asked to slow down, or two transactions met", true, true},
 	{TransientUnavailable, "a service or the payment gateway did not answer properly", true, true},
 	{TransientTimeout, "the time of this invocation ran out", true, true},

@@ -20,6 +20,7 @@ import (
 
 var commandStories = []Story{
 	{Name: "command-race", Title: "Two people change the same item, and ten more changes come at once", tell: commandRace},
+	{Name: "task", Title: "A task of three sub-tasks, one of which makes no sense", tell: taskWithFailure},
 }
 
 // invoke calls a function by its name without the prefix. A function's error is
@@ -208,4 +209,57 @@ func (w *World) forget(ctx context.Context, tenant, pk string) {
 	if err := w.remove(ctx, "data", "SUMMARY#"+tenant, pk); err != nil {
 		w.say("the summary of %s could not be removed: %v", tenant, err)
 	}
+}
+
+// taskWithFailure asks for three lines to be valued; the second has a quantity of 0.
+func taskWithFailure(ctx context.Context, w *World) error {
+	in, err := w.readSample("createTask-failing")
+	if err != nil {
+		return err
+	}
+	tenant := "story" + w.tag
+	in["tenantCode"], in["requestId"] = tenant, ""
+	var t struct{ PK, SK, Status string }
+	if failed, err := w.invoke(ctx, "task-create", in, &t); err != nil || failed != "" {
+		return fmt.Errorf("creating the task: %s %w", failed, err)
+	}
+	defer func() {
+		if err := w.remove(context.WithoutCancel(ctx), "tasks", t.PK, t.SK); err != nil {
+			w.say("rows of %s could not be removed: %v", t.SK, err)
+		}
+	}()
+	w.say("task     %s %s is %s", t.PK, t.SK, t.Status)
+	runs, err := w.caused(ctx, "task-handler", t.SK, 1)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		w.tellRun(r)
+	}
+	return w.checkTask(ctx, t.PK, t.SK)
+}
+
+func (w *World) checkTask(ctx context.Context, pk, sk string) error {
+	rows, err := w.rows(ctx, "tasks", pk, sk)
+	if err != nil {
+		return err
+	}
+	var statuses []string
+	for _, r := range rows {
+		if r["sk"] == sk {
+			w.say("outcome  %v: %v %v", r["status"], r["error"], r["attributes"])
+		} else {
+			w.say("sub-task %s: %v %v%v", strings.TrimPrefix(fmt.Sprint(r["sk"]), sk), r["status"], orNothing(r["result"]), orNothing(r["error"]))
+		}
+		statuses = append(statuses, fmt.Sprint(r["status"]))
+	}
+	w.expect(slices.Equal(statuses, []string{"FAILED", "COMPLETED", "FAILED", "COMPLETED"}), "the task and its second sub-task must fail, the others be done, but they are %v", statuses)
+	return nil
+}
+
+func orNothing(v any) any {
+	if v == nil {
+		return ""
+	}
+	return v
 }
