@@ -75,6 +75,7 @@ func (c *Courier) deliver(ctx context.Context, r *Record) error {
 		}
 	}
 	c.Journal.Record(ctx, journal.Entry{Kind: journal.Delivered, Subject: r.Target, Name: r.Name})
+	c.happened(r, Delivered)
 	return nil
 }
 
@@ -99,9 +100,11 @@ func (c *Courier) failed(ctx context.Context, r *Record, why *Failure) {
 		if r.Due.After(end) {
 			r.Due = end // the last attempt, at the age limit
 		}
+		c.happened(r, FailedForNow)
 		c.again(r)
 		return
 	}
+	c.happened(r, FailedForGood)
 	r.Dead = &Obituary{Code: why.Code, Message: why.Message, Exhausted: exhausted, Attempts: r.Attempts - 1, Since: now}
 	r.Due = now
 	c.again(r)
@@ -146,6 +149,7 @@ func (c *Courier) bury(ctx context.Context, r *Record) error {
 		return err
 	}
 	c.Journal.Record(ctx, journal.Entry{Kind: journal.DeadLettered, Subject: r.Letter.Queue, Name: r.Name, Error: r.Dead.Code + ": " + r.Dead.Message})
+	c.happened(r, Buried)
 	return nil
 }
 
@@ -175,6 +179,7 @@ func (c *Courier) buryLater(ctx context.Context, r *Record, why *Failure) {
 	now := c.Clock.Now()
 	if !why.Retry || now.Sub(r.Dead.Since) > DefaultPolicy.Age {
 		c.Log.Error("an event was dropped: its target failed and so did the dead-letter queue", "name", r.Name, "target", r.Target, "queue", r.Letter.Queue, "error", why.Error())
+		c.happened(r, LetterLost)
 		c.finish(r)
 		return
 	}

@@ -118,6 +118,28 @@ type Config struct {
 	Log     *slog.Logger
 	// Context, if set, prepares the context of a record's calls.
 	Context func(ctx context.Context, r *Record) context.Context
+	// Observe, if set, is told of what happens to records, for metrics.
+	Observe func(r *Record, what Happening)
+}
+
+// Happening is what an attempt came to.
+type Happening int
+
+// What happens to records. Every attempt at a target ends in Delivered, in
+// FailedForNow or in FailedForGood; after the last one the dead-letter queue, if
+// there is one, is tried until Buried or LetterLost.
+const (
+	Delivered Happening = iota
+	FailedForNow
+	FailedForGood
+	Buried
+	LetterLost
+)
+
+func (c *Courier) happened(r *Record, what Happening) {
+	if c.Observe != nil {
+		c.Observe(r, what)
+	}
 }
 
 // maxWorkers is how many records are under way at once.

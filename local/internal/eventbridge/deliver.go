@@ -13,7 +13,7 @@ import (
 )
 
 func (s *Service) newCourier() *delivery.Courier {
-	return delivery.New(delivery.Config{Store: s.Store, Bucket: deliveryBucket, Clock: s.Clock, Caller: s.Caller, Journal: s.Journal, Log: s.Log, Context: originOf})
+	return delivery.New(delivery.Config{Store: s.Store, Bucket: deliveryBucket, Clock: s.Clock, Caller: s.Caller, Journal: s.Journal, Log: s.Log, Context: originOf, Observe: s.count})
 }
 
 // deliveriesOf returns a delivery of the event for each of a rule's targets.
@@ -39,6 +39,7 @@ func (s *Service) record(ev *event, r rule, t Target) *delivery.Record {
 	calls, err := s.calls(rec, ev, r, t)
 	if why := (*delivery.Failure)(nil); errors.As(err, &why) {
 		rec.Dead = &delivery.Obituary{Code: why.Code, Message: why.Message, Since: ev.ingested}
+		s.count(rec, delivery.FailedForGood)
 	}
 	rec.Calls = calls
 	return rec

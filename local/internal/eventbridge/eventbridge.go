@@ -40,6 +40,8 @@ type Config struct {
 	Journal         *journal.Journal  // may be nil
 	Log             *slog.Logger      // nil: the default one
 	HTTP            http.RoundTripper // for API destinations; nil: the default one
+	// Metrics counts for AWS/Events. May be nil.
+	Metrics func(metric string, dimensions map[string]string, value float64)
 }
 
 // Service is EventBridge.

@@ -131,6 +131,7 @@ func (s *Service) accept(ctx context.Context, events []*event) error {
 		if err != nil {
 			return awswire.Errorf("InternalException", "the event could not be matched: %v", err)
 		}
+		s.countMatched(state, matched)
 		for _, i := range matched {
 			work.deliveries = append(work.deliveries, s.deliveriesOf(at, ev, state.rules[i])...)
 		}

@@ -98,6 +98,9 @@ func (s *Service) trigger(name string, due time.Time) {
 		s.Log.Error("a scheduled rule could not be triggered", "rule", name, "error", err)
 		return
 	}
+	if len(deliveries) > 0 && s.Metrics != nil {
+		s.countRule("TriggeredRules", defaultBus, name)
+	}
 	s.courier.Begin(deliveries)
 	s.arm(name)
 }

@@ -184,6 +184,7 @@ type run struct {
 	payload       []byte
 	trace         string
 	clientContext string
+	iteratorAge   *time.Duration // of a batch from a stream
 }
 
 // run executes a function once, and tells the journal and the metrics.
@@ -216,7 +217,7 @@ func (s *Service) tell(ctx context.Context, r run, arn string, result sandbox.Re
 	if q := r.name.qualifier; q != "" {
 		resource += ":" + q
 	}
-	s.Metrics(Metric{Function: r.name.function, Resource: resource, Throttled: throttle != nil, Failed: result.Failed(), Duration: result.Duration})
+	s.Metrics(Metric{Function: r.name.function, Resource: resource, Throttled: throttle != nil, Failed: result.Failed(), Duration: result.Duration, IteratorAge: r.iteratorAge})
 }
 
 // refusal turns an error of the environments into the API's.

@@ -86,6 +86,7 @@ type Metric struct {
 	Function, Resource string // Resource: with the qualifier that was invoked, if any
 	Throttled, Failed  bool
 	Duration           time.Duration
+	IteratorAge        *time.Duration // how long ago the last record of a stream's batch was written
 }
 
 // Service is Lambda.

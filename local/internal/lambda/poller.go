@@ -208,10 +208,11 @@ type batchResult struct {
 	err       error    // it was not run: throttled, or closing
 }
 
-// deliver runs the function with a batch of records.
-func (x *poller) deliver(f *function, records []jsonvalue.Value) batchResult {
+// deliver runs the function with a batch of records. age is the last record's,
+// for streams.
+func (x *poller) deliver(f *function, records []jsonvalue.Value, age *time.Duration) batchResult {
 	event := jsonvalue.Append(nil, jsonvalue.NewObject(member("Records", records)))
-	r := run{function: f, name: name{x.Function, x.Qualifier}, requestID: newID(), payload: event}
+	r := run{function: f, name: name{x.Function, x.Qualifier}, requestID: newID(), payload: event, iteratorAge: age}
 	ctx := x.s.Journal.Record(context.Background(), journal.Entry{Kind: journal.Delivered, Subject: x.Source, Name: lastOf(x.Source),
 		Detail: jsonvalue.NewObject(member("records", jsonvalue.Int(int64(len(records)))))})
 	result, v, err := x.s.run(ctx, r)

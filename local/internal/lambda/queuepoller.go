@@ -209,7 +209,7 @@ func (x *poller) handle(f *function, batch []message) []message {
 	for i, m := range batch {
 		records[i] = m.record
 	}
-	b := x.deliver(f, records)
+	b := x.deliver(f, records, nil)
 	if b.err != nil || b.failed {
 		return nil
 	}

@@ -342,6 +342,13 @@ func (r *shardReader) advance(sequence string) bool {
 	return err == nil
 }
 
+// age is how long ago the last record of a batch was written.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+func (r *shardReader) age(batch []entry) *time.Duration {
+	age := max(r.s.Clock.Now().Sub(batch[len(batch)-1].arrived), 0)
+	return &age
+}
+
 // deliverBatch delivers a batch until it succeeds or is given up; alone tells
 // that no other lane is under way, so that progress within the batch may be
 // stored. It returns false when the poller is stopped. hold is its hold on the
@@ -358,7 +365,7 @@ func (r *shardReader) deliverBatch(f *function, batch []entry, attempts int, alo
 		if batch = r.dropAged(f, batch, attempts); len(batch) == 0 {
 			return true
 		}
-		result := r.deliver(f, recordsOf(batch))
+		result := r.deliver(f, recordsOf(batch), r.age(batch))
 		if result.closing() || result.err != nil && r.ctx.Err() != nil {
 			return false
 		}

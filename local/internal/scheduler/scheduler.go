@@ -41,6 +41,8 @@ type Config struct {
 	Caller          delivery.Caller
 	Journal         *journal.Journal // may be nil
 	Log             *slog.Logger     // nil: the default one
+	// Metrics counts for AWS/Scheduler. May be nil.
+	Metrics func(metric string, dimensions map[string]string, value float64)
 }
 
 // Service is EventBridge Scheduler.
@@ -68,7 +70,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Log = slog.Default()
 	}
 	s := &Service{Config: cfg, alarms: delivery.NewAlarms(cfg.Clock)}
-	s.courier = delivery.New(delivery.Config{Store: cfg.Store, Bucket: deliveryBucket, Clock: cfg.Clock, Caller: cfg.Caller, Journal: cfg.Journal, Log: cfg.Log})
+	s.courier = delivery.New(delivery.Config{Store: cfg.Store, Bucket: deliveryBucket, Clock: cfg.Clock, Caller: cfg.Caller, Journal: cfg.Journal, Log: cfg.Log, Observe: s.count})
 	return s, cfg.Store.Update(func(tx *store.Tx) error {
 		if _, found := tx.Get(groupBucket, store.Key(defaultGroup)); !found {
 			now := cfg.Clock.Now()

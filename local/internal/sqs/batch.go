@@ -121,6 +121,9 @@ func (s *Service) sendMessageBatch(ctx context.Context, in *sendMessageBatchInpu
 		}
 		return err
 	})
+	if n := len(out.Successful); n > 0 {
+		s.count(in.queueName(), counts{sent: n, bytes: total * n / len(in.Entries)})
+	}
 	return out, err
 }
 
@@ -153,6 +156,7 @@ func (s *Service) deleteMessageBatch(_ context.Context, in *deleteMessageBatchIn
 		out.Successful = append(out.Successful, batchResult{e.ID})
 		return nil
 	})
+	s.count(in.queueName(), counts{deleted: len(out.Successful)})
 	return out, err
 }
 

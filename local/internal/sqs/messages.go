@@ -76,6 +76,7 @@ func (s *Service) sendMessage(ctx context.Context, in *sendMessageInput) (out *s
 		return nil, err
 	}
 	s.wake(in.queueName())
+	s.count(in.queueName(), counts{sent: 1, bytes: entrySize(&in.sendEntry)})
 	return out, nil
 }
 
@@ -273,6 +274,11 @@ func (s *Service) take(name string, in *receiveMessageInput) (out *receiveMessag
 		next = q.nextDue(tx)
 		return nil
 	})
+	if n := len(out.Messages); err == nil && n > 0 {
+		s.count(name, counts{received: n})
+	} else if err == nil {
+		s.count(name, counts{empty: 1})
+	}
 	return out, next, err
 }
 
@@ -376,6 +382,7 @@ func (s *Service) bury(tx *store.Tx, q *queue, seq uint64, m *message, target st
 		dead.save(tx)
 	}
 	s.wake(target)
+	s.count(target, counts{})
 }
 
 func (q *queue) nextDue(r store.Reader) time.Time {
@@ -443,7 +450,11 @@ type deleteMessageInput struct {
 }
 
 func (s *Service) deleteMessage(_ context.Context, in *deleteMessageInput) (*empty, error) {
-	return &empty{}, s.change(in.queueName(), func(tx *store.Tx, q *queue) error { return s.remove(tx, q, in.ReceiptHandle) })
+	err := s.change(in.queueName(), func(tx *store.Tx, q *queue) error { return s.remove(tx, q, in.ReceiptHandle) })
+	if err == nil {
+		s.count(in.queueName(), counts{deleted: 1})
+	}
+	return &empty{}, err
 }
 
 // remove deletes a message. Deleting again succeeds; a standard queue also takes

@@ -73,6 +73,7 @@ func (s *Service) startMessageMoveTask(_ context.Context, in *startMoveInput) (*
 	}
 	for name := range touched {
 		s.wake(name)
+		s.count(name, counts{})
 	}
 	return &startMoveOutput{task.TaskHandle}, nil
 }

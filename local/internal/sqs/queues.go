@@ -190,11 +190,13 @@ func clearMessages(tx *store.Tx, name string) {
 type purgeQueueInput struct{ byURL }
 
 func (s *Service) purgeQueue(_ context.Context, in *purgeQueueInput) (*empty, error) {
-	return &empty{}, s.change(in.queueName(), func(tx *store.Tx, q *queue) error {
+	err := s.change(in.queueName(), func(tx *store.Tx, q *queue) error {
 		clearMessages(tx, q.Name)
 		q.Ready, q.Delayed, q.InFlight = 0, 0, 0
 		return nil
 	})
+	s.count(in.queueName(), counts{})
+	return &empty{}, err
 }
 
 type getQueueAttributesInput struct {

@@ -56,6 +56,8 @@ type Config struct {
 	// Arrived, if set, is told of queues that may have something to receive. It
 	// must not wait.
 	Arrived func(queueARN string)
+	// Metrics counts for AWS/SQS. May be nil.
+	Metrics Metrics
 }
 
 // Service is SQS.
@@ -64,6 +66,7 @@ type Service struct {
 
 	mu     sync.Mutex
 	queues map[string]*waiting // by queue name
+	meter  meter
 }
 
 // New returns the service.

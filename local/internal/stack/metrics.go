@@ -19,6 +19,18 @@ func (m machineMetrics) Count(metric string, dimensions map[string]string, value
 	m.Service.Count("AWS/States", metric, dimensions, value, unit)
 }
 
+// counter counts in a namespace whose metrics have no unit but Count.
+func (v *services) counter(namespace string) func(metric string, dimensions map[string]string, value float64) {
+	return func(metric string, dimensions map[string]string, value float64) {
+		v.metrics.Count(namespace, metric, dimensions, value, "Count")
+	}
+}
+
+// queueMetrics counts for AWS/SQS.
+func (v *services) queueMetrics(metric string, dimensions map[string]string, value float64, unit string) {
+	v.metrics.Count("AWS/SQS", metric, dimensions, value, unit)
+}
+
 // functionMetrics counts an invocation for AWS/Lambda: of the function, of what
 // was invoked of it (a version or an alias), and of all.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
@@ -39,6 +51,9 @@ func (v *services) functionMetrics(m lambda.Metric) {
 		count("Throttles", 0, "Count")
 		count("Errors", map[bool]float64{true: 1}[m.Failed], "Count")
 		count("Duration", float64(m.Duration.Microseconds())/1000, "Milliseconds")
+		if m.IteratorAge != nil {
+			count("IteratorAge", float64(m.IteratorAge.Milliseconds()), "Milliseconds")
+		}
 	}
 }
 

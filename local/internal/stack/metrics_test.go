@@ -77,16 +77,67 @@ func TestWhatServicesReport(t *testing.T) {
 	s, call := running(t)
 	s.services.functionMetrics(lambda.Metric{Function: "f", Resource: "f:live", Duration: time.Millisecond})
 	s.services.functionMetrics(lambda.Metric{Function: "f", Resource: "f", Throttled: true})
+	age := 3 * time.Second
+	s.services.functionMetrics(lambda.Metric{Function: "reader", Resource: "reader", IteratorAge: &age})
 	machineMetrics{s.services.metrics}.Count("ExecutionsFailed", map[string]string{"StateMachineArn": "m"}, 1, "Count")
 	functionLogs{s.services.logs, s.services.metrics}.Write("/aws/lambda/f", "stream", []sandbox.LogEvent{{Time: time.Now(),
 		Message: `{"_aws":{"Timestamp":0,"CloudWatchMetrics":[{"Namespace":"Orders","Dimensions":[["service"]],"Metrics":[{"Name":"Placed"}]}]},"service":"x","Placed":3}`}})
 	for want, params := range map[string]string{
 		`"Resource","Value":"f:live"`: `{"Namespace":"AWS/Lambda","MetricName":"Invocations"}`,
 		`"Name":"StateMachineArn"`:    `{"Namespace":"AWS/States","MetricName":"ExecutionsFailed"}`,
+		`"Value":"reader"`:            `{"Namespace":"AWS/Lambda","MetricName":"IteratorAge"}`,
 		`"Name":"service"`:            `{"Namespace":"Orders","MetricName":"Placed"}`,
 	} {
 		if got := jsonvalue.String(call("cloudwatch", "ListMetrics", params)); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", params, got)
+		}
+	}
+}
+
+// What a rule cannot deliver is counted, and lies in the dead-letter queue, whose
+// alarm fires and clears.
+func TestADeadLetterFiresAnAlarmThatClears(t *testing.T) {
+	s, call := running(t)
+	clk := s.Clock.(*clock.Virtual)
+	arn := "arn:aws:sqs:us-east-1:123456789012:dead"
+	call("sqs", "CreateQueue", `{"QueueName":"dead","Attributes":{"Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"events.amazonaws.com\"},\"Action\":\"sqs:SendMessage\",\"Resource\":\"`+arn+`\"}]}"}}`)
+	call("events", "CreateEventBus", `{"Name":"shop"}`)
+	call("events", "PutRule", `{"Name":"orders","EventBusName":"shop","EventPattern":"{\"source\":[\"x\"]}"}`)
+	call("events", "PutTargets", `{"Rule":"orders","EventBusName":"shop","Targets":[{"Id":"f","Arn":"arn:aws:lambda:us-east-1:123456789012:function:gone","DeadLetterConfig":{"Arn":"`+arn+`"}}]}`)
+	call("cloudwatch", "PutMetricAlarm", `{"AlarmName":"dead","Namespace":"AWS/SQS","MetricName":"ApproximateNumberOfMessagesVisible","Dimensions":[{"Name":"QueueName","Value":"dead"}],"Statistic":"Maximum","Period":60,
+		"EvaluationPeriods":1,"Threshold":0,"ComparisonOperator":"GreaterThanThreshold","TreatMissingData":"notBreaching"}`)
+	state := func() string {
+		alarms, _ := call("cloudwatch", "DescribeAlarms", `{}`).Get("MetricAlarms")
+		v, _ := alarms.([]any)[0].(*jsonvalue.Object).Get("StateValue")
+		return v.(string)
+	}
+	wait := func(want string) {
+		t.Helper()
+		for range 10 { // minutes
+			if state() == want {
+				return
+			}
+			if err := clk.Advance(t.Context(), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Fatalf("the alarm is %s, not %s", state(), want)
+	}
+	call("events", "PutEvents", `{"Entries":[{"Source":"x","DetailType":"y","Detail":"{}","EventBusName":"shop"}]}`)
+	wait("ALARM")
+	for metric, want := range map[string]bool{"MatchedEvents": true, "TriggeredRules": true, "InvocationAttempts": true, "Invocations": true, "FailedInvocations": true,
+		"InvocationsSentToDlq": true, "SuccessfulInvocationAttempts": false, "RetryInvocationAttempts": false} {
+		found, _ := call("cloudwatch", "ListMetrics", `{"Namespace":"AWS/Events","MetricName":"`+metric+`","Dimensions":[{"Name":"EventBusName","Value":"shop"},{"Name":"RuleName","Value":"orders"}]}`).Get("Metrics")
+		if list, _ := found.([]any); (len(list) == 1) != want {
+			t.Errorf("AWS/Events %s: %s", metric, jsonvalue.String(found))
+		}
+	}
+	call("sqs", "PurgeQueue", `{"QueueUrl":"`+s.URL()+`/123456789012/dead"}`)
+	wait("OK")
+	for _, metric := range []string{"NumberOfMessagesSent", "SentMessageSize", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"} {
+		found, _ := call("cloudwatch", "ListMetrics", `{"Namespace":"AWS/SQS","MetricName":"`+metric+`"}`).Get("Metrics")
+		if list, _ := found.([]any); len(list) != 1 {
+			t.Errorf("AWS/SQS %s: %s", metric, jsonvalue.String(found))
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (s *Stack) compose() error {
 	v.logs = logs.New(logs.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Log: s.Log})
 	v.metrics = cloudwatch.New(cloudwatch.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Log: s.Log})
 	v.queues = sqs.New(sqs.Config{Account: s.Account, Region: s.Region, URL: s.URL, Store: s.store, Clock: s.Clock,
-		Arrived: func(queueARN string) { v.functions.Arrived(queueARN) }})
+		Arrived: func(queueARN string) { v.functions.Arrived(queueARN) }, Metrics: v.queueMetrics})
 	v.topics = sns.New(sns.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal})
 	v.secrets = secretsmanager.New(secretsmanager.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock})
 	outside, err := parseRoutes(s.Routes)
@@ -78,7 +78,7 @@ func (s *Stack) compose() error {
 		Dir: s.folder("functions"), Endpoint: s.URL, Announced: []string{"dynamodb"}, Credentials: v.credentials, Logs: functionLogs{v.logs, v.metrics}, Metrics: v.functionMetrics}); err != nil {
 		return err
 	}
-	if v.events, err = eventbridge.New(eventbridge.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, HTTP: outside}); err != nil {
+	if v.events, err = eventbridge.New(eventbridge.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, HTTP: outside, Metrics: v.counter("AWS/Events")}); err != nil {
 		return err
 	}
 	mocks, err := parseMocks(s.Mocks)
@@ -89,7 +89,7 @@ func (s *Stack) compose() error {
 		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}}, Metrics: machineMetrics{v.metrics}, Mocks: mocks}); err != nil {
 		return err
 	}
-	if v.schedules, err = scheduler.New(scheduler.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log}); err != nil {
+	if v.schedules, err = scheduler.New(scheduler.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, Metrics: v.counter("AWS/Scheduler")}); err != nil {
 		return err
 	}
 	v.programs = filepath.Join(cacheDir(s.StateDir), "programs")
@@ -131,6 +131,7 @@ func cacheDir(stateDir string) string {
 // can reach each other.
 func (v *services) resume() error {
 	v.topics.Resume()
+	v.queues.Start()
 	return errors.Join(v.functions.Start(), v.machines.Start(), v.events.Start(), v.schedules.Start(), v.objects.Start(), v.metrics.Start())
 }
 
@@ -143,6 +144,7 @@ func (v *services) close(context.Context) {
 	v.topics.Close()
 	v.functions.Close()
 	v.tables.Close()
+	v.queues.Close()
 	v.metrics.Close()
 	v.logs.Close()
 }

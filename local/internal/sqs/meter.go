@@ -1,0 +1,155 @@
+package sqs
+
+// This file defines the metrics of the namespace AWS/SQS: what was sent, received
+// and deleted, and how full a queue is. They are reported a second after a change
+// and, for queues that hold something, every minute.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+
+import (
+	"sync"
+	"time"
+
+	"github.com/stepworks/stepworks/local/internal/clock"
+	"github.com/stepworks/stepworks/local/internal/store"
+)
+
+// Metrics is where CloudWatch metrics go.
+type Metrics func(metric string, dimensions map[string]string, value float64, unit string)
+
+const (
+	reportAfter = time.Second
+	reportEvery = time.Minute
+)
+
+// meter counts until the next report.
+type meter struct {
+	mu     sync.Mutex
+	counts map[string]counts // by queue
+	timer  *clock.Timer
+	minute *clock.Timer
+	closed bool
+}
+
+type counts struct{ sent, bytes, received, deleted, empty int }
+
+func (c counts) plus(d counts) counts {
+	return counts{c.sent + d.sent, c.bytes + d.bytes, c.received + d.received, c.deleted + d.deleted, c.empty + d.empty}
+}
+
+// Start begins to report, every minute, what queues hold.
+func (s *Service) Start() {
+	if s.Metrics == nil {
+		return
+	}
+	s.meter.mu.Lock()
+	defer s.meter.mu.Unlock()
+	s.meter.minute = s.Clock.Background(reportEvery, s.everyMinute)
+}
+
+// Close ends the reports.
+func (s *Service) Close() {
+	m := &s.meter
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	m.timer.Stop()
+	m.minute.Stop()
+}
+
+// count notes what happened to a queue, to be reported soon. An empty receive
+// waits for the next report: nothing changed, and pollers would drive a virtual
+// clock.
+func (s *Service) count(queue string, c counts) {
+	if s.Metrics == nil {
+		return
+	}
+	m := &s.meter
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.counts == nil {
+		m.counts = map[string]counts{}
+	}
+	m.counts[queue] = m.counts[queue].plus(c)
+	if m.timer == nil && !m.closed && c.empty == 0 {
+		m.timer = s.Clock.AfterFunc(reportAfter, s.report)
+	}
+}
+
+func (s *Service) report() {
+	m := &s.meter
+	m.mu.Lock()
+	all := m.counts
+	m.counts, m.timer = nil, nil
+	m.mu.Unlock()
+	for queue, c := range all {
+		s.reportCounts(queue, c)
+		s.reportLevel(queue)
+	}
+}
+
+func (s *Service) reportCounts(queue string, c counts) {
+	dimensions := map[string]string{"QueueName": queue}
+	for metric, n := range map[string]int{"NumberOfMessagesSent": c.sent, "NumberOfMessagesReceived": c.received, "NumberOfMessagesDeleted": c.deleted, "NumberOfEmptyReceives": c.empty} {
+		s.Metrics(metric, dimensions, float64(n), "Count")
+	}
+	if c.sent > 0 {
+		s.Metrics("SentMessageSize", dimensions, float64(c.bytes)/float64(c.sent), "Bytes")
+	}
+}
+
+// reportLevel reports how full a queue is; a queue that is gone is not.
+func (s *Service) reportLevel(name string) {
+	var q *queue
+	var oldest time.Time
+	err := s.Store.View(func(r store.Reader) (err error) {
+		if q, err = mustQueue(r, name); err == nil {
+			oldest = q.oldest(r)
+		}
+		return err
+	})
+	if err != nil {
+		return
+	}
+	dimensions := map[string]string{"QueueName": name}
+	for metric, n := range map[string]int{"ApproximateNumberOfMessagesVisible": q.Ready, "ApproximateNumberOfMessagesDelayed": q.Delayed, "ApproximateNumberOfMessagesNotVisible": q.InFlight} {
+		s.Metrics(metric, dimensions, float64(n), "Count")
+	}
+	age := 0.0
+	if !oldest.IsZero() {
+		age = s.Clock.Now().Sub(oldest).Seconds()
+	}
+	s.Metrics("ApproximateAgeOfOldestMessage", dimensions, age, "Seconds")
+}
+
+// oldest is when the queue's oldest message was sent.
+func (q *queue) oldest(r store.Reader) time.Time {
+	from, to := store.Prefix(q.Name)
+	for key := range r.Scan(bucketMessage, from, to) {
+		if m, ok := q.get(r, sequenceOf(key)); ok {
+			return time.UnixMilli(m.Sent)
+		}
+	}
+	return time.Time{}
+}
+
+// everyMinute reports all queues that hold something.
+func (s *Service) everyMinute() {
+	var names []string
+	_ = s.Store.View(func(r store.Reader) error { // a closed store has nothing to report
+		for name := range r.Scan(bucketQueue, "", "") {
+			if q, ok := loadQueue(r, name); ok && q.Ready+q.Delayed+q.InFlight > 0 {
+				names = append(names, name)
+			}
+		}
+		return nil
+	})
+	for _, name := range names {
+		s.reportLevel(name)
+	}
+	m := &s.meter
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.minute = s.Clock.Background(reportEvery, s.everyMinute)
+	}
+}
