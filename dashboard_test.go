@@ -50,7 +50,7 @@ func seedWidgets() []widget {
 		{"Orders", "Sum", []string{
 			`["Stepworks", "OrdersAccepted", "Stack", "${Prefix}stepworks"]`, `["Stepworks", "OrdersRefused", "Stack", "${Prefix}stepworks"]`,
 			`["Stepworks", "OrdersFulfilled", "Stack", "${Prefix}stepworks"]`, `["Stepworks", "PaymentsDeclined", "Stack", "${Prefix}stepworks"]`}},
-		{"Order value", "Sum", []string{`["Stepworks", "OrderValue", "Stack", "${Prefix}stepworks"]`}},
+		{"Order value", "Sum", []string{`["Stepworks", "OrderValue", "Stack", "${Prefix}stepworks", "Currency", "USD"]`}},
 	}
 }
 

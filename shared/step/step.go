@@ -14,8 +14,9 @@
 //     deeply it was wrapped.
 //   - A handler's context ends a moment before the invocation does, so that
 //     running out of time is reported as Transient.Timeout.
-//   - Every log line is JSON with the request id, and a failed invocation logs its
-//     error exactly once.
+//   - Every log line is JSON with the request id and the correlation id, by which
+//     one search finds all that an event caused; a failed invocation logs its error
+//     exactly once.
 //
 // A panic is left to the runtime: it ends the process, and the next invocation
 // begins in a fresh one, because after a panic nobody knows what memory holds.
@@ -47,7 +48,7 @@ type Handler[In, Out any] func(context.Context, In) (Out, error)
 // environment ends; it does not return. An error of wire ends the process with
 // status 1 and one log line.
 func Start[In, Out any](wire func() (Handler[In, Out], error)) {
-	slog.SetDefault(lambdacontext.NewLogger())
+	slog.SetDefault(slog.New(correlated{lambdacontext.NewLogger().Handler()}))
 	handle, err := wire()
 	if err != nil {
 		slog.Error("the function cannot start", "error", err.Error())
@@ -61,6 +62,7 @@ type door[In, Out any] struct{ handle Handler[In, Out] }
 
 // Invoke implements lambda.Handler.
 func (d door[In, Out]) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	ctx = from(ctx, payload)
 	answer, err := d.answer(ctx, payload)
 	if err != nil {
 		return nil, named(ctx, err)

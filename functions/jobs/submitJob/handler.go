@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/job"
+	"github.com/stepworks/stepworks/shared/metric"
 )
 
 // Input is what the step takes.
@@ -40,5 +41,6 @@ func (h handler) handle(ctx context.Context, in Input) (string, error) {
 		return "", err
 	}
 	slog.InfoContext(ctx, "job submitted", "jobId", record.JobID, "kind", record.Kind, "reference", record.Reference, "endsAt", record.EndsAt)
+	metric.Count(metric.JobsSubmitted)
 	return record.JobID, nil
 }

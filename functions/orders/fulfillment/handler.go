@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepworks/stepworks/shared/bus"
 	"github.com/stepworks/stepworks/shared/contract"
+	"github.com/stepworks/stepworks/shared/metric"
 	"github.com/stepworks/stepworks/shared/order"
 )
 
@@ -37,6 +38,7 @@ func (h handler) handle(ctx context.Context, in order.Step) (Result, error) {
 		return Result{}, err
 	}
 	slog.InfoContext(ctx, "order fulfilled", "orderId", id, "fulfillmentId", record.FulfillmentID)
+	metric.Count(metric.OrdersFulfilled)
 	return Result{
 		StatusCode: 200, Status: contract.StatusFulfilled, FulfillmentStatus: "completed", OrderID: id,
 		PaymentID: record.PaymentID, FulfillmentID: record.FulfillmentID, EstimatedDelivery: record.EstimatedDelivery,

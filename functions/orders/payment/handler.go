@@ -12,6 +12,7 @@ import (
 	"github.com/stepworks/stepworks/shared/bus"
 	"github.com/stepworks/stepworks/shared/contract"
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/metric"
 	"github.com/stepworks/stepworks/shared/money"
 	"github.com/stepworks/stepworks/shared/order"
 	"github.com/stepworks/stepworks/shared/payment"
@@ -73,9 +74,13 @@ func (h handler) pay(ctx context.Context, record order.Record, in Input) (Result
 			return Result{}, err
 		}
 		if !receipt.Approved {
+			metric.Count(metric.PaymentsDeclined)
 			return declined(record, receipt, in.Execution)
 		}
 		record = paid
+		if total, err := paid.Total(); err == nil {
+			metric.Value(metric.OrderValue, json.Number(total.String()), "Currency", total.Currency)
+		}
 	}
 	total, err := record.Total()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/stepworks/stepworks/shared/metric"
 	"github.com/stepworks/stepworks/shared/money"
 	"github.com/stepworks/stepworks/shared/order"
 )
@@ -39,6 +40,7 @@ func (h handler) handle(ctx context.Context, s order.Submission) (Result, error)
 	result := Result{StatusCode: 400, OrderID: s.OrderID, ValidationTimestamp: at.UTC().Format(time.RFC3339Nano), Error: s.Problem}
 	if s.Problem != "" {
 		slog.InfoContext(ctx, "order refused", "orderId", s.OrderID, "problem", s.Problem)
+		metric.Count(metric.OrdersRefused)
 		return result, nil
 	}
 	placement, err := h.book.Place(ctx, s)
@@ -50,6 +52,9 @@ func (h handler) handle(ctx context.Context, s order.Submission) (Result, error)
 		return result, nil
 	}
 	slog.InfoContext(ctx, "order validated", "orderId", s.OrderID, "duplicate", placement.Duplicate, "status", placement.Record.Status)
+	if !placement.Duplicate {
+		metric.Count(metric.OrdersAccepted)
+	}
 	return accepted(result, s.Order, placement), nil
 }
 
