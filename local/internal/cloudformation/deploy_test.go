@@ -106,7 +106,7 @@ func TestCreateUpdateReplaceDelete(t *testing.T) {
 	if _, err := s.Deploy(t.Context(), deploymentOf(t, strings.Replace(twoQueues, "QueueName: dead", "QueueName: buried", 1))); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, "sqs:CreateQueue buried\nsqs:DeleteQueue http://q/1/dead\nsqs:SetQueueAttributes http://q/1/work", r.take())
+	expect(t, "sqs:CreateQueue buried\nsqs:SetQueueAttributes http://q/1/work\nsqs:DeleteQueue http://q/1/dead", r.take())
 
 	if err := s.Delete(t.Context(), "s"); err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestFailedUpdateIsPutBack(t *testing.T) {
 	}
 	expect(t, "sqs:SetQueueAttributes http://q/1/work\nevents:CreateEventBus bus\nsqs:SetQueueAttributes http://q/1/work", r.take())
 	state, err := s.load("s")
-	if err != nil || !strings.Contains(state.Resources["Work"].Properties, `"VisibilityTimeout":60`) {
+	if err != nil || state.Status != "UPDATE_ROLLBACK_COMPLETE" || !strings.Contains(state.Resources["Work"].Properties, `"VisibilityTimeout":60`) {
 		t.Errorf("%v %v", state.Resources["Work"], err)
 	}
 }

@@ -4,6 +4,7 @@ package cloudformation
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -157,7 +158,7 @@ func (r *request) putInvokeConfig(ctx context.Context) error {
 // AWS::StepFunctions::StateMachine
 var machineProvider = provider{
 	create: func(ctx context.Context, r *request) (string, error) {
-		definition, err := r.definition()
+		definition, err := r.definition(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -167,7 +168,7 @@ var machineProvider = provider{
 		return textOf(out, "StateMachineArn"), r.explain(ctx, err, definition)
 	},
 	update: func(ctx context.Context, r *request) error {
-		definition, err := r.definition()
+		definition, err := r.definition(ctx)
 		if err != nil {
 			return err
 		}
@@ -226,8 +227,19 @@ func lowerFirst(s string) string {
 // definition is the machine's definition with its substitutions made. Values
 // stand in the text as they are, as CloudFormation does:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-stepfunctions-statemachine.html
-func (r *request) definition() (string, error) {
+func (r *request) definition(ctx context.Context) (string, error) {
 	text := r.text("DefinitionString")
+	if l := child(r.Properties, "DefinitionS3Location"); l != nil {
+		out, err := r.call(ctx, "s3", "GetObject", pick(l, "Bucket", "Key", "Version:VersionId"))
+		if err != nil {
+			return "", fmt.Errorf("the definition s3://%s/%s cannot be read: %w", textOf(l, "Bucket"), textOf(l, "Key"), err)
+		}
+		body, err := base64.StdEncoding.DecodeString(textOf(out, "Body"))
+		if err != nil {
+			return "", err
+		}
+		text = string(body)
+	}
 	if d, ok := r.Properties.Get("Definition"); ok && text == "" {
 		text = jsonvalue.String(d)
 	}

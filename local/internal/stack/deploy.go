@@ -5,6 +5,7 @@ package stack
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"maps"
@@ -39,11 +40,7 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 	if err != nil {
 		return fmt.Errorf("the template cannot be read: give one with --template: %w", err)
 	}
-	parsed, err := template.Parse(d.Template, text)
-	if err != nil {
-		return err
-	}
-	wanted, err := template.New(parsed, s.cfn.Environment(Name, d.parameters(parsed)))
+	wanted, err := s.load(d, text, nil)
 	if err != nil {
 		return err
 	}
@@ -57,9 +54,14 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 	if local.code, err = s.services.build(ctx, local.dir, wanted.Resources, d.Progress); err != nil {
 		return err
 	}
+	// Names of versions tell one state of the code from another, so the stack is
+	// made again now that there is code.
+	if wanted, err = s.load(d, text, local.digest); err != nil {
+		return err
+	}
 	built := time.Now()
 	var events []cloudformation.Event
-	_, err = s.cfn.Deploy(ctx, cloudformation.Deployment{Stack: Name, Wanted: wanted, Adapt: local.adapt,
+	_, err = s.cfn.Deploy(ctx, cloudformation.Deployment{Stack: Name, Wanted: wanted, Adapt: local.adapt, Source: cloudformation.Source{Template: string(text), Capabilities: wanted.Capabilities()},
 		Progress: func(e cloudformation.Event) { events = append(events, e) }})
 	if err != nil {
 		return err
@@ -71,16 +73,24 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 	return nil
 }
 
-// parameters are those given and, of those preferred, what the template has.
-func (d Deployment) parameters(t *template.Template) map[string]string {
-	all := map[string]string{}
-	for _, p := range t.Parameters {
-		if v, ok := d.Preferred[p.Name]; ok {
-			all[p.Name] = v
+// load reads the template with the parameters of d and, of those preferred, what
+// the template has.
+func (s *Stack) load(d Deployment, text []byte, digest func(template.Local) string) (*template.Stack, error) {
+	given := map[string]string{}
+	if parsed, err := template.Parse(d.Template, text); err == nil { // if not, Load tells all that is wrong
+		for _, p := range parsed.Parameters {
+			if v, ok := d.Preferred[p.Name]; ok {
+				given[p.Name] = v
+			}
 		}
 	}
-	maps.Copy(all, d.Parameters)
-	return all
+	maps.Copy(given, d.Parameters)
+	env, err := s.cfn.Environment(Name, given)
+	if err != nil {
+		return nil, err
+	}
+	env.CodeDigest = digest
+	return template.Load(d.Template, text, env)
 }
 
 // localFiles are the files that a template's resources refer to.
@@ -109,6 +119,17 @@ func (l *localFiles) read(wanted *template.Stack) error {
 		l.definitions[r.LogicalID] = string(text)
 	}
 	return nil
+}
+
+// digest tells one state of a function's program from another.
+func (l *localFiles) digest(of template.Local) string {
+	path, _ := l.code[of.Source].Get("LocalPath") // a function keeps its logical id
+	name, _ := path.(string)
+	program, err := os.ReadFile(name) //nolint:gosec // a program that was just built
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(program))
 }
 
 // adapt puts local content in the place of the properties that refer to it.

@@ -94,13 +94,14 @@ func (s *Stack) start() error {
 		return err
 	}
 	s.cfn = cloudformation.New(cloudformation.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire})
+	s.wire.Add(s.cfn.API())
 	s.http = awswire.HTTPServer(s.wire)
 	go func() {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			s.Log.Error("the listener failed", "error", err)
 		}
 	}()
-	return s.services.resume()
+	return errors.Join(s.cfn.Start(), s.services.resume())
 }
 
 func (s *Stack) openStore() (err error) {
@@ -134,6 +135,7 @@ func (s *Stack) Close() error {
 	if errors.Is(err, context.DeadlineExceeded) { // long polls: they end now
 		err = s.http.Close()
 	}
+	s.cfn.Close()
 	s.services.close(ctx)
 	return errors.Join(err, s.closeStore())
 }

@@ -43,6 +43,9 @@ func checkShape(n *Node, s *shape, of, path string, f *faults) {
 			f.add(n.At, path, "%s is needed here, not %s", article(s.kind), n.kindName())
 		} else if _, ok := convertScalar(n.Value, s.kind); !ok {
 			shown, _ := n.Text()
+			if dynamicReference.MatchString(shown) {
+				return
+			}
 			f.add(n.At, path, "%s is needed here, not %q", article(s.kind), shown)
 		}
 	}
@@ -99,6 +102,9 @@ func convert(v jsonvalue.Value, s *shape, n *Node, path string, f *faults) jsonv
 			out[i] = convert(item, s.element, n.item(i), join(path, itoa(i)), f)
 		}
 		return out
+	}
+	if text, ok := v.(string); ok && dynamicReference.MatchString(text) {
+		return v // what it comes to is told later
 	}
 	c, ok := convertScalar(v, s.kind)
 	if !ok {

@@ -6,6 +6,8 @@ package template
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -20,8 +22,12 @@ type Environment struct {
 	Parameters         map[string]string // given for this stack; the template's defaults fill the rest
 	// Export answers Fn::ImportValue; nil: there are no exports.
 	Export func(name string) (value string, ok bool)
-	// Dynamic answers {{resolve:service:reference}}; nil: there are none.
+	// Dynamic answers {{resolve:service:reference}}; nil: there are none. One that
+	// answers the reference itself leaves it for [ResolveDynamic].
 	Dynamic func(service, reference string) (value string, err error)
+	// Parameter answers parameters whose type is AWS::SSM::Parameter::Value; nil:
+	// Dynamic does.
+	Parameter func(name string) (value string, err error)
 	// CodeDigest tells one state of a function's local code from another, so that
 	// AutoPublishAlias publishes a version when it changed; nil: only its path counts.
 	CodeDigest func(Local) string
@@ -93,16 +99,53 @@ func (e *evaluation) dynamic(n *Node, path string, v jsonvalue.Value) jsonvalue.
 }
 
 func (e *evaluation) dynamicText(n *Node, path, s string) string {
-	return dynamicReference.ReplaceAllStringFunc(s, func(whole string) string {
-		m := dynamicReference.FindStringSubmatch(whole)
-		if e.env.Dynamic == nil {
-			e.fail(n, path, "%s: nothing here resolves dynamic references", whole)
-			return ""
+	resolve := e.env.Dynamic
+	if resolve == nil {
+		resolve = func(string, string) (string, error) {
+			return "", errors.New("nothing here resolves dynamic references")
 		}
-		v, err := e.env.Dynamic(m[1], m[2])
+	}
+	text, err := replaceReferences(s, resolve)
+	if err != nil {
+		e.fail(n, path, "%v", err)
+	}
+	return text
+}
+
+// replaceReferences returns s with every dynamic reference resolved.
+func replaceReferences(s string, resolve func(service, reference string) (string, error)) (string, error) {
+	var errs []error
+	text := dynamicReference.ReplaceAllStringFunc(s, func(whole string) string {
+		m := dynamicReference.FindStringSubmatch(whole)
+		v, err := resolve(m[1], m[2])
 		if err != nil {
-			e.fail(n, path, "%s: %v", whole, err)
+			errs = append(errs, fmt.Errorf("%s: %w", whole, err))
 		}
 		return v
 	})
+	return text, errors.Join(errs...)
+}
+
+// ResolveDynamic returns a resource's properties with the dynamic references that
+// were left in them resolved, and each value of the kind that its property has:
+// so what is stored of a stack names its secrets and does not hold them.
+func ResolveDynamic(resourceType string, properties *jsonvalue.Object, resolve func(service, reference string) (string, error)) (*jsonvalue.Object, error) {
+	f := &faults{}
+	t := TypeOf(resourceType)
+	var b jsonvalue.Builder
+	for name, v := range properties.All() {
+		if strings.Contains(jsonvalue.String(v), "{{resolve:") {
+			e := &evaluation{scope: scope{env: &Environment{Dynamic: resolve}}}
+			here := &Node{Kind: Map}
+			v = e.dynamic(here, name, v)
+			if e.problem != nil {
+				return nil, Problems{*e.problem}
+			}
+			if p := t.shape.field(name); p != nil {
+				v = convert(v, p.shape, here, name, f)
+			}
+		}
+		b.Set(name, v)
+	}
+	return b.Object(), f.err()
 }

@@ -181,10 +181,14 @@ func (p *Parameter) checkItem(item string) string {
 func (p *Parameter) value(given string, env *Environment) (jsonvalue.Value, error) {
 	inner, isSSM := strings.CutPrefix(p.Type, "AWS::SSM::Parameter::Value<")
 	if isSSM {
-		if env.Dynamic == nil {
+		read := env.Parameter
+		if read == nil && env.Dynamic != nil {
+			read = func(name string) (string, error) { return env.Dynamic("ssm", name) }
+		}
+		if read == nil {
 			return nil, errors.New("nothing here reads SSM parameters")
 		}
-		v, err := env.Dynamic("ssm", given)
+		v, err := read(given)
 		if err != nil {
 			return nil, err
 		}

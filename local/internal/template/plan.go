@@ -1,8 +1,8 @@
 package template
 
 // This file defines what is to be done to make one stack of another: which
-// resources are created, updated in place, replaced and deleted, in which order,
-// and how what was done is undone.
+// resources are created, updated in place, replaced and deleted, and in which
+// order.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
 
 import (
@@ -233,23 +233,6 @@ func (p *planning) GetAtt(id, attribute string) (jsonvalue.Value, bool) {
 		return unknownOf(id), true
 	}
 	return p.known.GetAtt(id, attribute)
-}
-
-// Undo lists the steps that take back what was done, last first: what was created
-// or made in another's place is deleted, what was updated is updated back. A
-// Delete is never undone, so a deployment does those last, when nothing can fail
-// any more but they.
-func Undo(done []Step) []Step {
-	var out []Step
-	for _, step := range slices.Backward(done) {
-		switch step.Action {
-		case Create, Replace:
-			out = append(out, Step{Action: Delete, LogicalID: step.LogicalID, Type: step.Type, Keep: step.Keep})
-		case Update:
-			out = append(out, Step{Action: Update, LogicalID: step.LogicalID, Type: step.Type, Changes: step.Changes})
-		}
-	}
-	return out
 }
 
 // String words a step: "update Orders (AWS::DynamoDB::Table): BillingMode".

@@ -65,16 +65,3 @@ func TestPlan(t *testing.T) {
 		})
 	}
 }
-
-func TestUndo(t *testing.T) {
-	done := []Step{{Action: Create, LogicalID: "Z", Type: "T", Keep: true}, {Action: Create, LogicalID: "A", Type: "T"}, {Action: Update, LogicalID: "B", Type: "T", Changes: []Change{{Name: "x"}}},
-		{Action: Replace, LogicalID: "C", Type: "T"}, {Action: Delete, LogicalID: "D", Type: "T"}}
-	var got []string
-	for _, step := range Undo(done) {
-		got = append(got, step.String())
-	}
-	want := []string{"delete C (T)", "update B (T): x", "delete A (T)", "keep Z (T)"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}

@@ -248,6 +248,21 @@ func (s *Stack) Resource(logicalID string) *Resource {
 	return nil
 }
 
+// Given returns the value of every parameter as whoever deploys gives it, or as
+// the template does by default.
+func (s *Stack) Given() map[string]string {
+	given := map[string]string{}
+	for _, p := range s.Template.Parameters {
+		if p.Default != nil {
+			given[p.Name] = *p.Default
+		}
+		if v, ok := s.scope.env.Parameters[p.Name]; ok {
+			given[p.Name] = v
+		}
+	}
+	return given
+}
+
 // Capabilities lists what a deployment must acknowledge: that it makes IAM
 // resources, and that it names them.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html (Capabilities)
