@@ -2,7 +2,7 @@ package sqs
 
 // This file defines the metrics of the namespace AWS/SQS: what was sent, received
 // and deleted, and how full a queue is. They are reported a second after a change
-// and, for queues that hold something, every minute.
+// and every minute, for queues that hold something or did a moment ago.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 
 import (
@@ -19,12 +19,17 @@ type Metrics func(metric string, dimensions map[string]string, value float64, un
 const (
 	reportAfter = time.Second
 	reportEvery = time.Minute
+	// reportOn is how long an empty queue is reported after the last thing that
+	// happened to it, so that an alarm sees that it is empty. AWS does so for up to
+	// six hours, which would make skipping a day expensive here.
+	reportOn = 15 * time.Minute
 )
 
 // meter counts until the next report.
 type meter struct {
 	mu     sync.Mutex
-	counts map[string]counts // by queue
+	counts map[string]counts    // by queue
+	active map[string]time.Time // by queue: when something happened to it
 	timer  *clock.Timer
 	minute *clock.Timer
 	closed bool
@@ -68,6 +73,12 @@ func (s *Service) count(queue string, c counts) {
 	defer m.mu.Unlock()
 	if m.counts == nil {
 		m.counts = map[string]counts{}
+	}
+	if m.active == nil {
+		m.active = map[string]time.Time{}
+	}
+	if c.empty == 0 {
+		m.active[queue] = s.Clock.Now()
 	}
 	m.counts[queue] = m.counts[queue].plus(c)
 	if m.timer == nil && !m.closed && c.empty == 0 {
@@ -132,12 +143,23 @@ func (q *queue) oldest(r store.Reader) time.Time {
 	return time.Time{}
 }
 
-// everyMinute reports all queues that hold something.
+// recent is whether something happened to a queue a moment ago.
+func (m *meter) recent(queue string, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, ok := m.active[queue]
+	if ok && now.Sub(at) > reportOn {
+		delete(m.active, queue)
+	}
+	return ok
+}
+
+// everyMinute reports all queues that hold something, or did a moment ago.
 func (s *Service) everyMinute() {
 	var names []string
 	_ = s.Store.View(func(r store.Reader) error { // a closed store has nothing to report
 		for name := range r.Scan(bucketQueue, "", "") {
-			if q, ok := loadQueue(r, name); ok && q.Ready+q.Delayed+q.InFlight > 0 {
+			if q, ok := loadQueue(r, name); ok && (q.Ready+q.Delayed+q.InFlight > 0 || s.meter.recent(name, s.Clock.Now())) {
 				names = append(names, name)
 			}
 		}

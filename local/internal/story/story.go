@@ -37,6 +37,8 @@ var Stories = slices.Concat(
 	variantStories,
 	jobStories,
 	commandStories,
+	traceStories,
+	alarmStories,
 )
 
 // Config says where the stack is and how to tell.
