@@ -50,6 +50,8 @@ type upCommand struct {
 	Memory bool              `help:"Keep no state on disk."`
 	State  string            `default:".local" placeholder:"DIR" help:"Where the state is kept."`
 	Route  map[string]string `placeholder:"HOST=URL" help:"Where HTTP tasks and API destinations find a host; may be given again."`
+	Debug  string            `placeholder:"FUNCTION" help:"The function, by its logical id in the template, that runs under Delve: it waits for an editor or dlv connect, without time limits."`
+	Watch  bool              `default:"true" negatable:"" help:"Bring changed sources, state machines and templates to what runs."`
 	Time   string            `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`
 }
 
@@ -70,7 +72,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 	}
 	defer s.Close()
 	if !c.Empty {
-		if err := s.Deploy(ctx, c.deployment(os.Stderr)); err != nil {
+		if err := c.deploy(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -84,6 +86,30 @@ func (c *upCommand) Run(ctx context.Context) error {
 		fmt.Fprintf(os.Stderr, "The AWS CLI and SDKs reach it after: eval \"$(go run ./local env)\"\nStop it with Ctrl-C; its state stays in %s.\n", c.State)
 	}
 	<-ctx.Done()
+	return nil
+}
+
+// deploy deploys the template and keeps an eye on what it is made of.
+func (c *upCommand) deploy(ctx context.Context, s *stack.Stack) error {
+	d := c.deployment(os.Stderr)
+	if err := s.Deploy(ctx, d); err != nil {
+		return err
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	if c.Debug != "" {
+		address, err := s.Debug(c.Debug)
+		if err != nil {
+			return fmt.Errorf("--debug %s: %w", c.Debug, err)
+		}
+		say("%s waits for a debugger at %s when it is invoked", c.Debug, address)
+	}
+	if c.Watch {
+		go func() {
+			if err := s.Watch(ctx, d, say); err != nil {
+				say("changes are not noticed: %v", err)
+			}
+		}()
+	}
 	return nil
 }
 

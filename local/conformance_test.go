@@ -98,7 +98,9 @@ func runRecording(ctx context.Context, t *testing.T, python, dir, endpoint, args
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got struct{ Files []struct{ Levels map[string]level } }
+	var got struct {
+		Files []struct{ Levels map[string]level }
+	}
 	if err := json.Unmarshal(text, &got); err != nil || len(got.Files) != 1 {
 		t.Fatalf("the runner's report cannot be read: %v, %d files", err, len(got.Files))
 	}

@@ -29,7 +29,7 @@ type Virtual struct {
 // idle for grace on the wall clock, interruptions not counted: zero where every
 // actor holds it properly, some milliseconds where clients outside the process
 // take turns with it. A client that only polls does not keep it from jumping;
-// work that sets a timer does, for another grace.
+// work that sets a timer does, for another grace; background timers take none.
 func NewVirtual(start time.Time, grace time.Duration) *Virtual {
 	return &Virtual{now: start.UTC(), grace: grace}
 }
@@ -63,8 +63,8 @@ func (c *Virtual) set(d time.Duration, f func(), drives bool) *Timer {
 	heap.Push(&c.timers, t)
 	if drives {
 		c.drive++
+		c.spent, c.since = 0, time.Now()
 	}
-	c.spent, c.since = 0, time.Now()
 	c.settle()
 	return &Timer{stop: func() bool { return c.remove(t) }}
 }
@@ -201,7 +201,9 @@ func (c *Virtual) settle() {
 func (c *Virtual) jump() {
 	t := heap.Pop(&c.timers).(*timer)
 	c.left(t)
-	c.spent, c.since = 0, time.Now()
+	if t.drives {
+		c.spent, c.since = 0, time.Now()
+	}
 	if t.at.After(c.now) {
 		c.now = t.at
 	}

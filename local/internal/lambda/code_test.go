@@ -170,7 +170,8 @@ func TestDebugged(t *testing.T) {
 	}
 	path := t.TempDir()
 	t.Setenv("PATH", path+string(os.PathListSeparator)+os.Getenv("PATH"))
-	if address, err := Debuggable(); err == nil {
+	w := newWorld(t)
+	if address, err := w.service.Debug("f"); err == nil {
 		t.Logf("Delve is installed here; %s", address)
 	} else if !strings.Contains(err.Error(), "go install github.com/go-delve/delve/cmd/dlv@latest") {
 		t.Error(err)
@@ -178,10 +179,10 @@ func TestDebugged(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(path, "dlv"), []byte("#!/bin/sh\nexec $6\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t)
-	w.change = func(c *Config) { c.Debug = "f" }
-	w.reboot()
 	w.create("f", member("Timeout", jsonvalue.Int(1)))
+	if address, err := w.service.Debug("f"); err != nil || address == "" {
+		t.Fatal(address, err)
+	}
 	out, err := w.sdk.Invoke(context.Background(), &awslambda.InvokeInput{FunctionName: aws.String("f"), LogType: "Tail", Payload: []byte(`{"Do":"context"}`)})
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
@@ -74,7 +75,6 @@ type Config struct {
 	Logs        sandbox.LogSink
 	Announced   []string     // services for which Arrived is called, "sqs", "dynamodb"; other event sources are looked at every 100 ms
 	Metrics     func(Metric) // called for every invocation that ended or was throttled
-	Debug       string       // the function that runs under a debugger
 
 	MaxEnvironments int           // processes at once; 0: the sandbox's default
 	IdleAfter       time.Duration // an unused process's life; 0: the sandbox's default
@@ -96,6 +96,7 @@ type Service struct {
 	removeDir    bool
 	async        *queue
 	pollers      pollers
+	debugged     atomic.Pointer[string] // the function that runs under a debugger, by name
 
 	mu     sync.Mutex
 	loaded map[string]*function // by name; what invocations need

@@ -178,7 +178,7 @@ func (s *Service) spec(f *function, v *version) *sandbox.Spec {
 	if c.Environment != nil {
 		spec.Variables = c.Environment.Variables
 	}
-	if s.Debug == c.FunctionName && s.Debug != "" {
+	if s.isDebugged(c.FunctionName) {
 		spec.Debug = true
 		spec.Command = debugger(spec.Command)
 	}

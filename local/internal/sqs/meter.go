@@ -43,12 +43,9 @@ func (c counts) plus(d counts) counts {
 
 // Start begins to report, every minute, what queues hold.
 func (s *Service) Start() {
-	if s.Metrics == nil {
-		return
+	if s.Metrics != nil {
+		s.everyMinute()
 	}
-	s.meter.mu.Lock()
-	defer s.meter.mu.Unlock()
-	s.meter.minute = s.Clock.Background(reportEvery, s.everyMinute)
 }
 
 // Close ends the reports.
@@ -91,6 +88,7 @@ func (s *Service) report() {
 	m.mu.Lock()
 	all := m.counts
 	m.counts, m.timer = nil, nil
+	s.armMinute()
 	m.mu.Unlock()
 	for queue, c := range all {
 		s.reportCounts(queue, c)
@@ -171,7 +169,15 @@ func (s *Service) everyMinute() {
 	m := &s.meter
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.closed {
+	m.minute = nil
+	if len(names) > 0 { // else the next change arms it
+		s.armMinute()
+	}
+}
+
+// armMinute sets the timer of the next minute; s.meter.mu is held.
+func (s *Service) armMinute() {
+	if m := &s.meter; m.minute == nil && !m.closed {
 		m.minute = s.Clock.Background(reportEvery, s.everyMinute)
 	}
 }

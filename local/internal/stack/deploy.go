@@ -66,6 +66,7 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 	if err != nil {
 		return err
 	}
+	s.deployed = wanted.Resources
 	if d.Progress != nil {
 		_, _ = fmt.Fprintf(d.Progress, "built %d functions in %.1f s, deployed %s in %.2f s: %s\n", len(local.code), built.Sub(began).Seconds(),
 			d.Template, time.Since(built).Seconds(), cloudformation.Summary(events))

@@ -47,7 +47,8 @@ type services struct {
 	events    *eventbridge.Service
 	schedules *scheduler.Service
 
-	programs string // the folder that built functions go to
+	built    map[string]string // fingerprints of programs, by the functions' ids in the template
+	programs string            // the folder that built functions go to
 }
 
 // compose makes the services and the listener's handler.
@@ -265,18 +266,24 @@ func (l machineLogs) PutLogs(groupARN, stream string, events []stepfunctions.Log
 
 func (l machineLogs) HasGroup(groupARN string) bool { return l.logs.Has(logs.GroupOf(groupARN)) }
 
-// build makes the programs of the functions whose code is a folder and returns
-// their Code properties. A function that does not compile fails the deployment,
-// with the compiler's words.
-func (v *services) build(ctx context.Context, root string, resources []*template.Resource, progress io.Writer) (map[string]*jsonvalue.Object, error) {
-	cfg := gobuild.Config{Root: root, Out: v.programs}
-	ids := map[string]string{} // of the template -> of the resource
+// sources are the folders that functions are built of, and the logical ids of the
+// functions by those of the template.
+func (v *services) sources(root string, resources []*template.Resource) (cfg gobuild.Config, ids map[string]string) {
+	cfg, ids = gobuild.Config{Root: root, Out: v.programs}, map[string]string{}
 	for _, r := range resources {
 		if r.Local.Property == "Code" {
 			cfg.Functions = append(cfg.Functions, gobuild.Function{LogicalID: r.Local.Source, Method: r.Local.BuildMethod, CodeURI: r.Local.Path})
 			ids[r.Local.Source] = r.LogicalID
 		}
 	}
+	return cfg, ids
+}
+
+// build makes the programs of the functions whose code is a folder and returns
+// their Code properties. A function that does not compile fails the deployment,
+// with the compiler's words.
+func (v *services) build(ctx context.Context, root string, resources []*template.Resource, progress io.Writer) (map[string]*jsonvalue.Object, error) {
+	cfg, ids := v.sources(root, resources)
 	if len(cfg.Functions) == 0 {
 		return nil, nil
 	}
@@ -292,7 +299,9 @@ func (v *services) build(ctx context.Context, root string, resources []*template
 		faults = append(faults, fmt.Errorf("%s does not compile:\n%s", id, words))
 	}
 	code := map[string]*jsonvalue.Object{}
+	v.built = map[string]string{}
 	for id, program := range result.Programs {
+		v.built[id] = gobuild.Fingerprint(program)
 		code[ids[id]] = jsonvalue.NewObject(jsonvalue.Member{Name: "LocalPath", Value: program})
 	}
 	return code, errors.Join(faults...)

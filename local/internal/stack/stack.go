@@ -24,6 +24,7 @@ import (
 	"github.com/stepworks/stepworks/local/internal/cloudformation"
 	"github.com/stepworks/stepworks/local/internal/journal"
 	"github.com/stepworks/stepworks/local/internal/store"
+	"github.com/stepworks/stepworks/local/internal/template"
 )
 
 // Options say what to start.
@@ -55,6 +56,8 @@ const journalKeeps = 50_000
 type Stack struct {
 	Options
 	Journal *journal.Journal
+
+	deployed []*template.Resource // of the template that Deploy brought here
 
 	store    *store.Store
 	wire     *awswire.Server
