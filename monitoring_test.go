@@ -278,8 +278,15 @@ func TestMonitoring(t *testing.T) {
 	}
 	want := monitoringHead
 	all := fleets(t, node{doc.Content[0]})
+	manual, err := os.ReadFile("docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range all {
 		want += f.yaml()
+		if !strings.Contains(string(manual), "\n### "+f.name+"\n") {
+			t.Errorf("docs/operations.md must say under ### %s what the alarm means and what to do", f.name)
+		}
 	}
 	want += dashboardYAML(all)
 	if text[head:tail] == want {
