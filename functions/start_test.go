@@ -69,7 +69,7 @@ func start(b *testing.B, program string) time.Duration {
 	defer server.Close()
 	cmd := exec.CommandContext(b.Context(), program)
 	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b",
-		"ORDERS_TABLE=o", "INVENTORY_TABLE=i", "EVENT_BUS_NAME=e", "PAYMENT_DELAY=0s", "PAYMENT_DECLINE_PERCENT=10", "APPROVALS_TABLE=a", "CALLBACK_TOKENS_TABLE=t"}
+		"ORDERS_TABLE=o", "INVENTORY_TABLE=i", "EVENT_BUS_NAME=e", "PAYMENT_DELAY=0s", "PAYMENT_DECLINE_PERCENT=10", "APPROVALS_TABLE=a", "APPROVAL_THRESHOLD=0", "APPROVAL_WAIT=24h", "APPROVAL_DEADLINE=72h", "CALLBACK_TOKENS_TABLE=t", "PAYMENT_QUEUE_URL=q"}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)

@@ -123,7 +123,7 @@ var laptopDefaults = map[string]string{"PaymentDelay": "0s"}
 
 // Stories are told with everything switched on, and with answers for the services
 // that are not here.
-var storyDefaults = map[string]string{"PaymentDelay": "0s", "EnableContainerTasks": "true"}
+var storyDefaults = map[string]string{"PaymentDelay": "0s", "EnableContainerTasks": "true", "ApprovalThreshold": "150000"}
 
 const storyMocks = "statemachines/container-tasks.mock.json"
 

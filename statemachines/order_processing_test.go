@@ -24,6 +24,7 @@ const (
 	twin     = `{"isValid":true,"duplicate":true,"orderId":"A","orderStatus":"reserved","failure":""}`
 	done     = `{"isValid":true,"duplicate":true,"orderId":"A","orderStatus":"fulfilled","failure":""}`
 	failed   = `{"isValid":true,"duplicate":true,"orderId":"A","orderStatus":"payment_failed","failure":"PaymentProcessingFailed"}`
+	costly   = `{"isValid":true,"duplicate":false,"approvalRequired":true,"orderId":"A","customerId":"C","amount":9.00,"validatedOrder":{"orderId":"A"},"orderStatus":"validated","failure":""}`
 	reserved = `{"inventoryAvailable":true}`
 	short    = `{"inventoryAvailable":false,"error":"LAPTOP001: Insufficient stock. Available: 5"}`
 	paid     = `{"paymentStatus":"success","paymentId":"pay_1"}`
@@ -64,6 +65,18 @@ var ways = []way{
 	{"under way elsewhere", placed, answers{"ValidateOrder": answer(twin)}, "AlreadyDecided? HandledElsewhere", "", ""},
 	{"fulfilled before", placed, answers{"ValidateOrder": answer(done)}, "AlreadyDecided? OrderCompleted", "", ""},
 	{"failed before", placed, answers{"ValidateOrder": answer(failed)}, "AlreadyDecided? ReplayFailure WhichFailure? PaymentProcessingFailed", "PaymentProcessingFailed", ""},
+
+	{"above the approval threshold", placed, answers{"ValidateOrder": answer(costly)}, "OrderValid? HoldForApproval RequestApproval AwaitingApproval", "", ""},
+	{"above it, and taken over", placed, answers{"ValidateOrder": answer(costly), "HoldForApproval": breaks("DynamoDB.ConditionalCheckFailedException")},
+		"HoldForApproval HandledElsewhere", "", ""},
+	{"above it, and it cannot be held", placed, answers{"ValidateOrder": answer(costly), "HoldForApproval": breaks("DynamoDB.InternalServerError")},
+		"HoldForApproval NoteApprovalTrouble CloseUnapproved AnnounceFailure WhichFailure? OrderValidationFailed", "OrderValidationFailed", order.Rejected},
+	{"above it, nobody can be asked, and it cannot be closed", placed,
+		answers{"ValidateOrder": answer(costly), "RequestApproval": breaks("StepFunctions.ExecutionLimitExceededException"), "CloseUnapproved": breaks("DynamoDB.InternalServerError")},
+		"RequestApproval NoteApprovalTrouble CloseUnapproved AnnounceFailure WhichFailure? OrderValidationFailed", "OrderValidationFailed", order.Rejected},
+	{"above it, nobody can be asked, and somebody was", placed,
+		answers{"ValidateOrder": answer(costly), "RequestApproval": breaks("StepFunctions.ExecutionLimitExceededException"), "CloseUnapproved": breaks("DynamoDB.ConditionalCheckFailedException")},
+		"NoteApprovalTrouble CloseUnapproved HandledElsewhere", "", ""},
 
 	{"not checked, Order Placed", placed, answers{"ValidateOrder": breaks("Internal.Unexpected"), "ReleaseInventory": breaks("Order.NotFound")},
 		"ValidateOrder WhoseOrder? NoteUncheckedOrderPlaced ReleaseInventory RecordRejection AnnounceFailure WhichFailure? OrderValidationFailed", "OrderValidationFailed", order.Rejected},
@@ -209,7 +222,8 @@ func TestOrderProcessing(t *testing.T) {
 	assert.Empty(t, m.Coverage().Missing, "places of the definition that no way takes")
 }
 
-var direct = map[string]bool{"RecordRejection": true, "RecordOutOfStock": true, "RequestManualReview": true, "AnnounceFailure": true, "AnnounceFulfillment": true}
+var direct = map[string]bool{"RecordRejection": true, "RecordOutOfStock": true, "RequestManualReview": true, "AnnounceFailure": true, "AnnounceFulfillment": true,
+	"HoldForApproval": true, "RequestApproval": true, "CloseUnapproved": true}
 
 // good answers every state as for a good order, but for the exceptions.
 func good(exceptions answers) answers {

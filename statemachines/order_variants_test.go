@@ -33,6 +33,15 @@ func troubles(then string) simulate.Task {
 // beyondRetry lets a direct integration fail once, and then answer.
 func beyondRetry() simulate.Task { return inTurn("DynamoDB.InternalServerError", `{}`) }
 
+// oneAfterTheOther answers the calls of a state, which a loop comes to again.
+func oneAfterTheOther(texts ...string) simulate.Task {
+	called := -1
+	return func(simulate.Call) simulate.Answer {
+		called++
+		return simulate.Answer{Output: texts[min(called, len(texts)-1)]}
+	}
+}
+
 // compensated is how a failed order's way ends.
 const compensated = "ReleaseInventory, FulfilledAfterAll?, AnnounceFailure, WhichFailure?, "
 
@@ -140,4 +149,52 @@ func TestParallelGivesBack(t *testing.T) {
 		assert.Equal(t, "OrderChecksFailed", run.Error, branch)
 		assert.True(t, strings.Contains(asked, `"orderId":"A"`) && strings.Contains(asked, `"status":"rejected"`), "%s: %s", branch, asked)
 	}
+}
+
+func TestOrderApproval(t *testing.T) {
+	pending := func(next string) string {
+		return `{"status":"pending","reason":"","deadline":"2026-01-04T00:00:00Z","nextCheck":"` + next + `","heartbeatSeconds":100,"timeoutSeconds":160}`
+	}
+	decided := func(status string) string {
+		return `{"status":"` + status + `","reason":"` + status + ` by alice","deadline":"2026-01-04T00:00:00Z"}`
+	}
+	waits := `{"orderData":{"orderId":"A"},"form":"wait"}`
+	usual := answers{
+		"ValidateOrder": answer(valid), "HoldOrder": answer(`{}`), "RequestApproval": answer(pending("2026-01-02T00:00:00Z")), "AnnounceRequest": answer(`{}`),
+		"CheckApprovalStatus": answer(decided("approved")), "WaitForDecision": answer(decided("approved")), "ReturnOrder": answer(`{}`),
+		"ProcessOrder": answer(`{"Status":"SUCCEEDED","ExecutionArn":"arn"}`), "RecordRejection": answer(`{}`), "AnnounceFailure": answer(`{}`),
+	}
+	approved := "ApprovalChoice, ReturnOrder, ProcessOrder, OrderCompleted"
+	closed := "RecordRejection, AnnounceFailure, WhichFailure?, "
+	follow(t, "order-approval.asl.json", usual, []route{
+		{"approved while it waits", waits, nil, "WhichForm?, WaitForApproval, CheckApprovalStatus, " + approved, "", ""},
+		{"approved at the second look", waits, answers{"CheckApprovalStatus": oneAfterTheOther(pending("2026-01-03T00:00:00Z"), decided("approved"))},
+			"WaitForApproval, CheckApprovalStatus, ApprovalChoice, WaitForApproval, CheckApprovalStatus, " + approved, "", ""},
+		{"approved by callback", placed, nil, "WhichForm?, WaitForDecision, " + approved, "", ""},
+		{"decided before", waits, answers{"RequestApproval": answer(decided("approved"))}, "WhichForm?, " + approved, "", ""},
+		{"rejected", placed, answers{"WaitForDecision": answer(decided("rejected"))}, "ApprovalChoice, NoteRejected, " + closed + "ApprovalRejected", "ApprovalRejected", ""},
+		{"expired", waits, answers{"CheckApprovalStatus": answer(decided("expired"))}, "ApprovalChoice, NoteExpired, " + closed + "ApprovalExpired", "ApprovalExpired", ""},
+		{"nobody calls back", placed, answers{"WaitForDecision": simulate.Never(), "CheckApprovalStatus": answer(decided("expired"))},
+			"WaitForDecision, CheckApprovalStatus, ApprovalChoice, NoteExpired, " + closed + "ApprovalExpired", "ApprovalExpired", ""},
+		{"not an order", placed, answers{"ValidateOrder": answer(invalid)}, "OrderValid?, OrderValidationFailed", "OrderValidationFailed", ""},
+		{"not checked", placed, answers{"ValidateOrder": breaks("Access.Denied")}, "ValidateOrder, OrderValidationFailed", "OrderValidationFailed", ""},
+		{"placed before", placed, answers{"ValidateOrder": answer(twin)}, "OrderValid?, HandledElsewhere", "", ""},
+		{"another has it", placed, answers{"HoldOrder": breaks("DynamoDB.ConditionalCheckFailedException")}, "HoldOrder, HandledElsewhere", "", ""},
+		{"cannot be held", placed, answers{"HoldOrder": breaks("DynamoDB.InternalServerError")}, "HoldOrder, NoteApprovalTrouble, " + closed + "ApprovalFailed", "ApprovalFailed", ""},
+		{"nobody can be asked", placed, answers{"RequestApproval": breaks("Order.NotFound")}, "RequestApproval, NoteApprovalTrouble, " + closed + "ApprovalFailed", "ApprovalFailed", ""},
+		{"nobody can be told", placed, answers{"AnnounceRequest": breaks("EventBridge.FailedEntry")}, approved, "", ""},
+		{"no token can be given away", placed, answers{"WaitForDecision": breaks("Internal.Unexpected")}, "WaitForDecision, NoteApprovalTrouble, " + closed + "ApprovalFailed", "ApprovalFailed", ""},
+		{"no look can be taken", waits, answers{"CheckApprovalStatus": breaks("Access.Denied")}, "CheckApprovalStatus, NoteApprovalTrouble, " + closed + "ApprovalFailed", "ApprovalFailed", ""},
+		{"taken over before it was approved", placed, answers{"ReturnOrder": breaks("DynamoDB.ConditionalCheckFailedException")}, "ReturnOrder, HandledElsewhere", "", ""},
+		{"approved, and not given back", placed, answers{"ReturnOrder": breaks("DynamoDB.InternalServerError")}, "ReturnOrder, NoteApprovalTrouble, " + closed + "ApprovalFailed", "ApprovalFailed", ""},
+		{"approved, and then out of stock", placed, answers{"ProcessOrder": breaks("States.TaskFailed")}, "ProcessOrder, OrderFailure", "OrderProcessingError", ""},
+		{"rejected, and taken over", placed, answers{"WaitForDecision": answer(decided("rejected")), "RecordRejection": breaks("DynamoDB.ConditionalCheckFailedException")},
+			"RecordRejection, HandledElsewhere", "", ""},
+		{"rejected, and nothing can be written or said", placed, answers{"WaitForDecision": answer(decided("rejected")), "RecordRejection": breaks("DynamoDB.InternalServerError"),
+			"AnnounceFailure": breaks("EventBridge.FailedEntry")}, closed + "ApprovalRejected", "ApprovalRejected", ""},
+		{"each step passes its trouble by", waits, answers{"ValidateOrder": troubles(valid), "HoldOrder": beyondRetry(), "RequestApproval": troubles(pending("2026-01-02T00:00:00Z")),
+			"AnnounceRequest": beyondRetry(), "CheckApprovalStatus": troubles(decided("approved")), "ReturnOrder": beyondRetry()}, approved, "", ""},
+		{"and so do those of the other form", placed, answers{"WaitForDecision": inTurn("Lambda.TooManyRequestsException", decided("rejected")), "RecordRejection": beyondRetry(), "AnnounceFailure": beyondRetry()},
+			closed + "ApprovalRejected", "ApprovalRejected", ""},
+	})
 }

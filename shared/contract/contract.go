@@ -25,6 +25,9 @@ const (
 	SourceMyApp       = "myapp.orders"
 	SourcePayments    = "ecommerce.payments"
 	SourceFulfillment = "ecommerce.fulfillment"
+	SourceApprovals   = "ecommerce.approvals"
+	SourceGateway     = "payment.gateway"
+	SourceBilling     = "ecommerce.billing"
 	SourceJobs        = "myapp.jobs"
 )
 
@@ -35,7 +38,12 @@ const (
 	OrderFailed      = "Order Failed"
 	OrderFulfilled   = "Order Fulfilled"
 	PaymentCompleted = "Payment Completed"
-	JobRequested     = "Job Requested"
+
+	ApprovalRequested = "Approval Requested"
+	ApprovalDecided   = "Approval Decided"
+	PaymentResult     = "Payment Result"
+	InvoiceIssued     = "Invoice Issued"
+	JobRequested      = "Job Requested"
 )
 
 // Values that rules match on.
@@ -71,6 +79,10 @@ var Catalogue = []Type{
 	{SourcePayments, PaymentCompleted, "an order was paid", func() any { return new(PaymentCompletedDetail) }},
 	{SourceFulfillment, OrderFulfilled, "an order was fulfilled", func() any { return new(OrderFulfilledDetail) }},
 	{SourceShop, OrderFailed, "an order ended unfulfilled", func() any { return new(OrderFailedDetail) }},
+	{SourceApprovals, ApprovalRequested, "somebody must decide about an order", func() any { return new(ApprovalRequestedDetail) }},
+	{SourceApprovals, ApprovalDecided, "somebody decided", func() any { return new(ApprovalDecidedDetail) }},
+	{SourceGateway, PaymentResult, "the external gateway calls back", func() any { return new(PaymentResultDetail) }},
+	{SourceBilling, InvoiceIssued, "an order was invoiced", func() any { return new(InvoiceIssuedDetail) }},
 	{SourceJobs, JobRequested, "somebody wants a warehouse job done: starts the job poller", func() any { return new(JobRequestedDetail) }},
 }
 
@@ -161,4 +173,51 @@ type Job struct {
 	Kind      string `json:"kind"`
 	Reference string `json:"reference"`
 	Pieces    int    `json:"pieces"`
+}
+
+// ApprovalRequestedDetail is the detail of Approval Requested, which the approval
+// workflow publishes.
+type ApprovalRequestedDetail struct {
+	OrderID     string      `json:"orderId"`
+	CustomerID  string      `json:"customerId"`
+	TotalAmount json.Number `json:"totalAmount"`
+	Deadline    string      `json:"deadline"`
+	ExecutionID string      `json:"executionId"`
+	Timestamp   string      `json:"timestamp"`
+}
+
+// ApprovalDecidedDetail is the detail of Approval Decided. Decision is approved or
+// rejected.
+type ApprovalDecidedDetail struct {
+	OrderID  string `json:"orderId"`
+	Decision string `json:"decision"`
+	Approver string `json:"approver"`
+	Comment  string `json:"comment,omitempty"`
+}
+
+// PaymentResultDetail is the detail of Payment Result: what the external gateway
+// says about an order that it was asked to charge. Status is success, processing
+// (it is still at it), or anything else for a refusal.
+type PaymentResultDetail struct {
+	OrderID string        `json:"orderId"`
+	Result  GatewayResult `json:"result"`
+}
+
+// GatewayResult is the gateway's word.
+type GatewayResult struct {
+	Status        string `json:"status"`
+	Error         string `json:"error,omitempty"` // why it refuses
+	PaymentID     string `json:"paymentId,omitempty"`
+	TransactionID string `json:"transactionId,omitempty"`
+}
+
+// InvoiceIssuedDetail is the detail of Invoice Issued, which the closing of an
+// order publishes. A repeated one has the same invoiceId.
+type InvoiceIssuedDetail struct {
+	OrderID     string `json:"orderId"`
+	InvoiceID   string `json:"invoiceId"`
+	CustomerID  string `json:"customerId"`
+	TotalAmount string `json:"totalAmount"`
+	Currency    string `json:"currency"`
+	Timestamp   string `json:"timestamp"`
 }

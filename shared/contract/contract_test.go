@@ -89,6 +89,14 @@ type stepInput struct {
 	PaymentID string `json:"paymentId,omitempty"`
 	Failure   string `json:"failure,omitempty"`
 	Reason    string `json:"reason,omitempty"`
+
+	Results   []json.RawMessage       `json:"results,omitempty"`
+	Result    *contract.GatewayResult `json:"result,omitempty"`
+	TaskToken string                  `json:"taskToken,omitempty"`
+	Decision  string                  `json:"decision,omitempty"`
+	Approver  string                  `json:"approver,omitempty"`
+	Comment   string                  `json:"comment,omitempty"`
+	Form      string                  `json:"form,omitempty"`
 }
 
 func TestSamplesOfInputs(t *testing.T) {

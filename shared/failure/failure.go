@@ -10,6 +10,8 @@
 //	Input.*      the payload is not what this step takes
 //	Order.*      the order is not one this step may work on
 //	Payment.*    money does not add up
+//	Callback.*   nobody waits for what somebody says
+//	Approval.*   likewise, of people
 //	Event.*      the bus refuses an event for good
 //	Object.*     an object in S3 is not as this step needs it
 //	Command.*    versions of an item do not follow each other
@@ -42,6 +44,8 @@ const (
 	OrderSuperseded       Name = "Order.Superseded"
 	PaymentAmountMismatch Name = "Payment.AmountMismatch"
 	PaymentNotFound       Name = "Payment.NotFound"
+	CallbackNotFound      Name = "Callback.NotFound"
+	ApprovalNotFound      Name = "Approval.NotFound"
 	EventTooLarge         Name = "Event.TooLarge"
 	EventRejected         Name = "Event.Rejected"
 	ObjectNotFound        Name = "Object.NotFound"
@@ -66,6 +70,7 @@ const (
 // The failures that service integrations raise and state machines match.
 const (
 	ConditionalCheckFailed Name = "DynamoDB.ConditionalCheckFailedException"
+	ExternalProcessFailed  Name = "ExternalProcessFailed" // the sources' name
 	TaskTimedOut           Name = "Sfn.TaskTimedOutException"
 	TaskDoesNotExist       Name = "Sfn.TaskDoesNotExistException"
 	InvalidToken           Name = "Sfn.InvalidTokenException"
@@ -87,6 +92,8 @@ var Table = []Row{
 	{OrderSuperseded, "another execution has this order, or it was closed meanwhile; nothing was changed", false, true},
 	{PaymentAmountMismatch, "an amount differs from the stored order's total", false, true},
 	{PaymentNotFound, "the order has no such payment", false, true},
+	{CallbackNotFound, "no workflow has asked the gateway about this order", false, true},
+	{ApprovalNotFound, "nobody has asked to approve this order", false, true},
 	{EventTooLarge, "an event exceeds what EventBridge takes", false, true},
 	{EventRejected, "EventBridge refused an event for good", false, true},
 	{ObjectNotFound, "there is no such object in S3", false, true},
@@ -107,6 +114,7 @@ var Table = []Row{
 	{TransientTimeout, "the time of this invocation ran out", true, true},
 	{InternalUnexpected, "a fault in our own code: the log has the whole error", false, true},
 	{ConditionalCheckFailed, "dynamodb:updateItem found the item in another state", false, false},
+	{ExternalProcessFailed, "paymentCallback answered the task token: the gateway said no", false, false},
 	{TaskTimedOut, "a task token was answered after its task was over", false, false},
 	{TaskDoesNotExist, "a task token was answered whose execution is over", false, false},
 	{InvalidToken, "a task token is none of Step Functions'", false, false},

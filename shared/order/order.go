@@ -6,9 +6,10 @@
 // is conditional on the state before:
 //
 //	validated ── reserved ── paid ── fulfilled
-//	    │            │         │
-//	    ├ rejected   └─────────┴─ payment_failed, fulfillment_failed, rejected
-//	    └ out_of_stock
+//	 ↑ ↓ │            │         │
+//	 │ ↓ ├ rejected   └─────────┴─ payment_failed, fulfillment_failed, rejected
+//	 │ ↓ └ out_of_stock
+//	awaiting_approval ── rejected
 //
 // What is guaranteed, however often and in whatever order events, messages and
 // invocations arrive:
@@ -54,6 +55,9 @@ const (
 	OutOfStock        Status = "out_of_stock"
 	PaymentFailed     Status = "payment_failed"
 	FulfillmentFailed Status = "fulfillment_failed"
+	// AwaitingApproval is an order above the approval threshold, until somebody
+	// decides; approved, it is validated again.
+	AwaitingApproval Status = "awaiting_approval"
 )
 
 // Failed tells whether the order ended unfulfilled.

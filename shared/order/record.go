@@ -34,6 +34,8 @@ type Record struct {
 	CreatedAt   string `dynamodbav:"createdAt"` // RFC 3339, as all times here
 	UpdatedAt   string `dynamodbav:"updatedAt"`
 
+	ApprovedAt string `dynamodbav:"approvedAt,omitempty"` // orders above the approval threshold have one before they go on
+
 	ReservationID    string `dynamodbav:"reservationId,omitempty"`
 	ReservationState string `dynamodbav:"reservationState,omitempty"`
 

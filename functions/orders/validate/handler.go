@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/stepworks/stepworks/shared/metric"
@@ -28,9 +29,16 @@ type Result struct {
 	Duplicate   bool         `json:"duplicate"` // placed before, and not this execution's to work on
 	OrderStatus order.Status `json:"orderStatus"`
 	Failure     string       `json:"failure"` // the Fail state that a duplicate's order ended in
+
+	ApprovalRequired bool `json:"approvalRequired"` // it is above the threshold, and nobody has approved it
 }
 
-type handler struct{ book order.Book }
+type handler struct {
+	book order.Book
+	// threshold is the total, in whole units of the order's currency, above which an
+	// order needs approval; 0 is none.
+	threshold int64
+}
 
 func (h handler) handle(ctx context.Context, s order.Submission) (Result, error) {
 	at := s.Execution.Time
@@ -55,7 +63,15 @@ func (h handler) handle(ctx context.Context, s order.Submission) (Result, error)
 	if !placement.Duplicate {
 		metric.Count(metric.OrdersAccepted)
 	}
-	return accepted(result, s.Order, placement), nil
+	result = accepted(result, s.Order, placement)
+	result.ApprovalRequired = !placement.Duplicate && placement.Record.ApprovedAt == "" && h.above(s.Order.Total)
+	return result, nil
+}
+
+// above tells whether a total exceeds the threshold.
+func (h handler) above(total money.Amount) bool {
+	limit, err := money.Parse(strconv.FormatInt(h.threshold, 10), total.Currency)
+	return h.threshold > 0 && (err != nil || total.Minor > limit.Minor)
 }
 
 func accepted(r Result, o order.Order, p order.Placement) Result {

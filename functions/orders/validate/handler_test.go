@@ -18,7 +18,7 @@ import (
 
 func setUp() (handler, *tabletest.DB) {
 	db := tabletest.New(map[string]string{"Orders": "orderId"})
-	return handler{order.Book{API: db, Orders: "Orders"}}, db
+	return handler{book: order.Book{API: db, Orders: "Orders"}}, db
 }
 
 // submission reads a sample of events/.
@@ -37,15 +37,15 @@ func TestSamples(t *testing.T) {
 	}{
 		{"validate", "ORD-1001", `{"statusCode":200,"isValid":true,"orderId":"ORD-1001","customerId":"CUST001","amount":1029.98,"totalAmount":1029.98,
 			"validatedOrder":{"orderId":"ORD-1001","customerId":"CUST001","items":[{"productId":"LAPTOP001","quantity":1,"price":999.99},{"productId":"MOUSE001","quantity":1,"price":29.99}],"totalAmount":1029.98,"currency":"USD"},
-			"duplicate":false,"orderStatus":"validated","failure":""}`},
+			"duplicate":false,"orderStatus":"validated","failure":"","approvalRequired":false}`},
 		{"validate-order-created", "ORD-1004", `{"statusCode":200,"isValid":true,"orderId":"ORD-1004","customerId":"CUST004","amount":159.98,"totalAmount":159.98,
 			"validatedOrder":{"orderId":"ORD-1004","customerId":"CUST004","items":[{"productId":"KEYBOARD001","quantity":2,"price":79.99}],"totalAmount":159.98,"currency":"USD",
 				"shippingAddress":{"name":"Ada Lovelace","street":"12 St James's Square","city":"London","postalCode":"SW1Y 4JH","country":"GB"}},
-			"duplicate":false,"orderStatus":"validated","failure":""}`},
+			"duplicate":false,"orderStatus":"validated","failure":"","approvalRequired":false}`},
 		{"validate-missing-field", "", `{"statusCode":400,"isValid":false,"orderId":"ORD-1006","customerId":"","amount":null,"totalAmount":null,"validatedOrder":null,
-			"error":"Missing required field: customerId","duplicate":false,"orderStatus":"","failure":""}`},
+			"error":"Missing required field: customerId","duplicate":false,"orderStatus":"","failure":"","approvalRequired":false}`},
 		{"validate-wrong-total", "", `{"statusCode":400,"isValid":false,"orderId":"ORD-1001","customerId":"","amount":null,"totalAmount":null,"validatedOrder":null,
-			"error":"totalAmount is 1000.00, but the items add up to 1029.98","duplicate":false,"orderStatus":"","failure":""}`},
+			"error":"totalAmount is 1000.00, but the items add up to 1029.98","duplicate":false,"orderStatus":"","failure":"","approvalRequired":false}`},
 	} {
 		h, db := setUp()
 		got, err := h.handle(t.Context(), submission(t, c.sample))
@@ -153,7 +153,7 @@ func TestFault(t *testing.T) {
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"ORDERS_TABLE": "x"} {
+	for name, value := range map[string]string{"ORDERS_TABLE": "x", "APPROVAL_THRESHOLD": "0"} {
 		t.Setenv(name, value)
 	}
 	_, err := wire()
@@ -165,4 +165,49 @@ func TestWire(t *testing.T) {
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	_, err = wire()
 	require.ErrorContains(t, err, "AWS_REGION")
+}
+
+// TestThreshold: an order above it is accepted, and waits for somebody's approval.
+func TestThreshold(t *testing.T) {
+	for _, c := range []struct {
+		what      string
+		threshold int64
+		currency  string
+		approved  string
+		want      bool
+	}{
+		{"off", 0, "USD", "", false},
+		{"below", 1030, "USD", "", false},
+		{"above", 1029, "USD", "", true},
+		{"approved", 1029, "USD", "2026-11-21T10:00:00.000Z", false},
+		{"beyond what an amount can be", 1 << 62, "USD", "", true},
+	} {
+		h, db := setUp()
+		h.threshold = c.threshold
+		in := submission(t, "validate")
+		_, err := h.handle(t.Context(), in)
+		require.NoError(t, err, c.what)
+		var r order.Record
+		db.Load("Orders", in.OrderID, &r)
+		r.ApprovedAt = c.approved
+		db.Set("Orders", r)
+		got, err := h.handle(t.Context(), in)
+		require.NoError(t, err, c.what)
+		assert.True(t, got.IsValid, c.what)
+		assert.Equal(t, c.want, got.ApprovalRequired, c.what)
+		in.Execution.ID = "another"
+		got, err = h.handle(t.Context(), in)
+		require.NoError(t, err, c.what)
+		assert.False(t, got.ApprovalRequired, "%s: another's order is not this execution's to hold", c.what)
+	}
+}
+
+func TestThresholdIsANumber(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	t.Setenv("ORDERS_TABLE", "x")
+	for _, text := range []string{"much", "-1", "1.5"} {
+		t.Setenv("APPROVAL_THRESHOLD", text)
+		_, err := wire()
+		require.ErrorContains(t, err, "APPROVAL_THRESHOLD", text)
+	}
 }

@@ -35,6 +35,7 @@ type Story struct {
 var Stories = slices.Concat(
 	orderStories,
 	variantStories,
+	approvalStories,
 	jobStories,
 	commandStories,
 	traceStories,
