@@ -5,6 +5,7 @@
 //	go run ./local run     start it, deploy, tell the stories, stop; exit 1 if one goes wrong
 //	go run ./local check   say what is wrong with template and machines, file and line
 //	go run ./local exec    run one state machine with mocked tasks, in virtual time
+//	go run ./local graph   draw a state machine, as SVG
 //	go run ./local explain say of every rule whether an event matches it, and why not
 //	go run ./local invoke  invoke one function of the template
 //	go run ./local env     print the exports that point the CLI and SDKs at it
@@ -31,6 +32,7 @@ type commands struct {
 	Run     runCommand     `cmd:"" help:"Deploy the template, tell the stories, and stop."`
 	Check   checkCommand   `cmd:"" help:"Say what is wrong with the template and its state machines, with file and line."`
 	Exec    execCommand    `cmd:"" help:"Run one state machine with mocked tasks, in virtual time."`
+	Graph   graphCommand   `cmd:"" help:"Draw a state machine as SVG, on standard output."`
 	Explain explainCommand `cmd:"" help:"Say of every rule whether an event matches it, and why not."`
 	Invoke  invokeCommand  `cmd:"" help:"Invoke one function of the template."`
 	Env     envCommand     `cmd:"" help:"Print the exports that point the AWS CLI and SDKs at the running local AWS."`

@@ -1,0 +1,27 @@
+package main
+
+// This file defines `graph`: drawing a state machine.
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/stepworks/stepworks/local/simulate"
+)
+
+type graphCommand struct {
+	File string `arg:"" help:"The definition, *.asl.json."`
+}
+
+// Run writes the drawing to standard output.
+func (c *graphCommand) Run(context.Context) error {
+	m, err := simulate.Load(c.File, simulate.Anything)
+	if err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(filepath.Base(c.File), ".")
+	fmt.Print(m.Drawing("The state machine " + name))
+	return nil
+}
