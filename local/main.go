@@ -8,6 +8,7 @@
 //	go run ./local graph   draw a state machine, as SVG
 //	go run ./local explain say of every rule whether an event matches it, and why not
 //	go run ./local invoke  invoke one function of the template
+//	go run ./local cost    say what an order would cost on AWS
 //	go run ./local env     print the exports that point the CLI and SDKs at it
 //	go run ./local reset   forget its state
 //
@@ -35,6 +36,7 @@ type commands struct {
 	Graph   graphCommand   `cmd:"" help:"Draw a state machine as SVG, on standard output."`
 	Explain explainCommand `cmd:"" help:"Say of every rule whether an event matches it, and why not."`
 	Invoke  invokeCommand  `cmd:"" help:"Invoke one function of the template."`
+	Cost    costCommand    `cmd:"" help:"Place orders on a local AWS that meters, and say what they would cost on AWS."`
 	Env     envCommand     `cmd:"" help:"Print the exports that point the AWS CLI and SDKs at the running local AWS."`
 	Reset   resetCommand   `cmd:"" help:"Forget the state under .local."`
 }

@@ -35,6 +35,7 @@ func (v *services) queueMetrics(metric string, dimensions map[string]string, val
 // was invoked of it (a version or an alias), and of all.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 func (v *services) functionMetrics(m lambda.Metric) {
+	v.meter.invocation(m)
 	sets := []map[string]string{{"FunctionName": m.Function}, {}}
 	if strings.Contains(m.Resource, ":") {
 		sets = append(sets, map[string]string{"FunctionName": m.Function, "Resource": m.Resource})

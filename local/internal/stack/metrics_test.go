@@ -80,7 +80,7 @@ func TestWhatServicesReport(t *testing.T) {
 	age := 3 * time.Second
 	s.services.functionMetrics(lambda.Metric{Function: "reader", Resource: "reader", IteratorAge: &age})
 	machineMetrics{s.services.metrics}.Count("ExecutionsFailed", map[string]string{"StateMachineArn": "m"}, 1, "Count")
-	functionLogs{s.services.logs, s.services.metrics}.Write("/aws/lambda/f", "stream", []sandbox.LogEvent{{Time: time.Now(),
+	functionLogs{s.services.logs, s.services.metrics, nil}.Write("/aws/lambda/f", "stream", []sandbox.LogEvent{{Time: time.Now(),
 		Message: `{"_aws":{"Timestamp":0,"CloudWatchMetrics":[{"Namespace":"Orders","Dimensions":[["service"]],"Metrics":[{"Name":"Placed"}]}]},"service":"x","Placed":3}`}})
 	for want, params := range map[string]string{
 		`"Resource","Value":"f:live"`: `{"Namespace":"AWS/Lambda","MetricName":"Invocations"}`,

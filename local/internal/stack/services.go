@@ -34,6 +34,7 @@ import (
 
 // services are all of them.
 type services struct {
+	meter     *Meter
 	iam       *iam.Service
 	logs      *logs.Service
 	metrics   *cloudwatch.Service
@@ -53,10 +54,10 @@ type services struct {
 
 // compose makes the services and the listener's handler.
 func (s *Stack) compose() error {
-	v := &services{}
+	v := &services{meter: s.Meter}
 	s.services = v
 	v.iam = iam.New(iam.Config{Account: s.Account, Region: s.Region, Store: s.store, ResourcePolicy: v.resourcePolicy})
-	s.wire = awswire.NewServer(awswire.Config{Account: s.Account, Region: s.Region, Keys: keys{v}, Authorizer: authorizer{v.iam, s.Lenient, v.resourcePolicy}, Clock: s.Clock, Log: s.Log}, v.iam.API(), v.iam.STS())
+	s.wire = awswire.NewServer(awswire.Config{Account: s.Account, Region: s.Region, Keys: keys{v}, Authorizer: authorizer{v.iam, s.Lenient, v.resourcePolicy, s.Meter}, Clock: s.Clock, Log: s.Log}, v.iam.API(), v.iam.STS())
 
 	v.logs = logs.New(logs.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Log: s.Log})
 	v.metrics = cloudwatch.New(cloudwatch.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Log: s.Log})
@@ -69,14 +70,14 @@ func (s *Stack) compose() error {
 		return err
 	}
 	if v.tables, err = dynamodb.New(dynamodb.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock,
-		StreamWritten: func(streamARN string) { v.functions.Arrived(streamARN) }}); err != nil {
+		StreamWritten: func(streamARN string) { v.functions.Arrived(streamARN) }, Consumed: s.Meter.capacity}); err != nil {
 		return err
 	}
-	if v.objects, err = s3.New(s3.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Dir: s.folder("objects"), Authorizer: authorizer{v.iam, s.Lenient, v.resourcePolicy}, Caller: s.wire, Log: s.Log}); err != nil {
+	if v.objects, err = s3.New(s3.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Dir: s.folder("objects"), Authorizer: authorizer{v.iam, s.Lenient, v.resourcePolicy, s.Meter}, Caller: s.wire, Log: s.Log}); err != nil {
 		return err
 	}
 	if v.functions, err = lambda.New(lambda.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log,
-		Dir: s.folder("functions"), Endpoint: s.URL, Announced: []string{"dynamodb"}, Credentials: v.credentials, Logs: functionLogs{v.logs, v.metrics}, Metrics: v.functionMetrics}); err != nil {
+		Dir: s.folder("functions"), Endpoint: s.URL, Announced: []string{"dynamodb"}, Credentials: v.credentials, Logs: functionLogs{v.logs, v.metrics, s.Meter}, Metrics: v.functionMetrics}); err != nil {
 		return err
 	}
 	if v.events, err = eventbridge.New(eventbridge.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, HTTP: outside, Metrics: v.counter("AWS/Events")}); err != nil {
@@ -87,7 +88,7 @@ func (s *Stack) compose() error {
 		return err
 	}
 	if v.machines, err = stepfunctions.New(stepfunctions.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Journal: s.Journal, Log: s.Log,
-		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}}, Metrics: machineMetrics{v.metrics}, Mocks: mocks}); err != nil {
+		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs, s.Meter}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}}, Metrics: machineMetrics{v.metrics}, Mocks: mocks}); err != nil {
 		return err
 	}
 	if v.schedules, err = scheduler.New(scheduler.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, Metrics: v.counter("AWS/Scheduler")}); err != nil {
@@ -177,10 +178,12 @@ type authorizer struct {
 	*iam.Service
 	lenient  bool
 	policyOf func(arn string) string
+	meter    *Meter
 }
 
 // Authorize implements [awswire.Authorizer].
 func (a authorizer) Authorize(ctx context.Context, id awswire.Identity, access awswire.Access) error {
+	a.meter.request(id, access)
 	switch {
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event.html: the default bus takes no policy
 	case id.Service != "" && access.Action == "events:PutEvents" && strings.HasSuffix(access.Resource, ":event-bus/default"):
@@ -243,14 +246,19 @@ type (
 	functionLogs struct {
 		logs    *logs.Service
 		metrics *cloudwatch.Service
+		meter   *Meter
 	}
-	machineLogs struct{ logs *logs.Service }
+	machineLogs struct {
+		logs  *logs.Service
+		meter *Meter
+	}
 )
 
 func (l functionLogs) Write(group, stream string, events []sandbox.LogEvent) {
 	out := make([]logs.Event, len(events))
 	for i, e := range events {
 		out[i] = logs.Event{Time: e.Time, Message: e.Message}
+		l.meter.logged(len(e.Message))
 	}
 	l.logs.Write(group, stream, out)
 	embedded(l.metrics, events)
@@ -261,6 +269,7 @@ func (l machineLogs) PutLogs(groupARN, stream string, events []stepfunctions.Log
 	for i, e := range events {
 		out[i] = logs.Event{Time: e.Time, Message: e.Message}
 	}
+	l.meter.execution(events)
 	l.logs.Write(logs.GroupOf(groupARN), stream, out)
 }
 

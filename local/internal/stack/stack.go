@@ -43,6 +43,8 @@ type Options struct {
 	Routes map[string]string
 	// Mocks is a mock file with answers for tasks; nil for none.
 	Mocks []byte
+	// Meter collects what AWS would bill. May be nil.
+	Meter *Meter
 }
 
 // VirtualClock is a clock for `--time virtual`: it begins now, and leaves clients
