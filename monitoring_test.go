@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -221,7 +222,7 @@ func (f fleet) yaml() string {
 			ids = append(ids, m.id)
 			for k, metric := range f.metrics {
 				id := fmt.Sprintf("m%d", i*len(f.metrics)+k+1)
-				terms = append(terms, fmt.Sprintf("%s/%g", id, m.percent))
+				terms = append(terms, id+"/"+strconv.FormatFloat(m.percent, 'f', -1, 64)) // metric math knows no exponents
 				metrics += fmt.Sprintf("        - {Id: %s, ReturnData: false, MetricStat: {Metric: {Namespace: %s, MetricName: %s, Dimensions: [%s]}, Period: %d, Stat: %s}}\n",
 					id, f.namespace, metric, m.dimensions(), f.period, f.stat)
 			}
