@@ -8,11 +8,14 @@ ENDPOINT ?=
 STORY   ?=
 # The architecture that functions are built for: arm64 or x86_64.
 ARCH    ?= arm64
+# What one function may weigh. Cold starts and the linker's dead code go by it:
+# net/rpc or text/template alone would cost a third more.
+MAX_MB  ?= 12
 
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test conformance race cover build lint fmt bench slow clean
+.PHONY: help run up test conformance race cover build deploy lint fmt bench slow clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,10 +39,15 @@ cover: ## statement coverage of the workers
 	$(GO) test -coverprofile=coverage.out -coverpkg=./functions/...,./shared/... ./functions/... ./shared/...
 	@$(GO) tool cover -func=coverage.out | tail -1
 
-build: ## build every function for AWS (ARCH=arm64 or x86_64) and print the sizes
+build: ## build every function for AWS (ARCH=arm64 or x86_64), print the sizes, and fail above MAX_MB
 	@mkdir -p bin/$(ARCH)
 	@GOOS=linux GOARCH=$(GOARCH_$(ARCH)) $(GO) build $(LAMBDA_FLAGS) -o bin/$(ARCH)/ ./functions/...
-	@ls -l bin/$(ARCH) | awk 'NR>1{printf "  %-20s %6.2f MB\n", $$9, $$5/1e6; n++; s+=$$5} END{printf "  %d functions, %.1f MB\n", n, s/1e6}'
+	@ls -l bin/$(ARCH) | awk 'NR>1{printf "  %-20s %6.2f MB\n", $$9, $$5/1e6; n++; s+=$$5; if ($$5 > $(MAX_MB)*1e6) {big=big " " $$9}} \
+	  END{printf "  %d functions, %.1f MB\n", n, s/1e6; if (big) {print "above $(MAX_MB) MB:" big; exit 1}}'
+
+deploy: ## sam build and sam deploy (ARCH, PARAMETERS="Name=value ..."); AWS_ENDPOINT_URL decides where to; needs the SAM CLI
+	$(if $(filter no,$(BUILD)),,ARCH=$(ARCH) sam build)
+	sam deploy --parameter-overrides "Architecture=$(ARCH) $(PARAMETERS)"
 
 lint: ## gofmt, go vet, golangci-lint, go mod tidy: nothing may be left to say
 	@test -z "$$(gofmt -l .)" || { echo "gofmt wants:"; gofmt -l .; exit 1; }
