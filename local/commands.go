@@ -4,9 +4,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -190,30 +188,6 @@ func (c *runCommand) Run(ctx context.Context) error {
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
-}
-
-type envCommand struct {
-	State string `default:".local" placeholder:"DIR" help:"The state directory of the running local AWS."`
-}
-
-// Run prints exports. Any key is the account's root; hosts are not prefixed
-// because sync-127.0.0.1 resolves nowhere; instance metadata is not asked.
-func (c *envCommand) Run(context.Context) error {
-	url, err := os.ReadFile(filepath.Join(c.State, endpointFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("no local AWS is running here: start one with `make up`")
-	}
-	if err != nil {
-		return err
-	}
-	for _, line := range []string{
-		"AWS_ENDPOINT_URL=" + strings.TrimSpace(string(url)),
-		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
-		"AWS_DISABLE_HOST_PREFIX_INJECTION=true", "AWS_EC2_METADATA_DISABLED=true",
-	} {
-		fmt.Println("export", line)
-	}
-	return nil
 }
 
 type resetCommand struct {

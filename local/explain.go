@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/stepworks/stepworks/local/internal/clock"
@@ -106,18 +107,22 @@ func eventsOf(text []byte) ([]busEvent, error) {
 type invokeCommand struct {
 	where
 	Function string `arg:"" help:"A function of the template, by its logical id."`
-	Event    string `short:"e" placeholder:"FILE" help:"The event, JSON; without it, {}."`
+	Event    string `short:"e" placeholder:"FILE" help:"The event, JSON; - is standard input; without it, {}."`
 }
 
 // Run deploys the template into memory and invokes the function: what it answers
 // goes to standard output, what it prints to standard error.
 func (c *invokeCommand) Run(ctx context.Context) error {
-	payload := []byte("{}")
-	if c.Event != "" {
-		var err error
-		if payload, err = os.ReadFile(c.Event); err != nil {
-			return err
-		}
+	payload, err := []byte("{}"), error(nil)
+	switch c.Event {
+	case "":
+	case "-":
+		payload, err = io.ReadAll(os.Stdin)
+	default:
+		payload, err = os.ReadFile(c.Event)
+	}
+	if err != nil {
+		return err
 	}
 	s, err := c.start(ctx)
 	if err != nil {
