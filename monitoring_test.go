@@ -140,12 +140,17 @@ func deadLetterQueues(n node) map[string]bool {
 	return found
 }
 
+// unhurried are the queues whose messages may lie, with the reason.
+var unhurried = map[string]string{
+	"FailedExecutionsQueue": "for people, who work it off in their own time",
+	"NotificationQueue":     "for whoever shows people what happens; nobody has to, and messages go after a day",
+}
+
 func queueMembers(resources node, dead bool) []member {
 	var all []member
 	letters := deadLetterQueues(resources)
 	for _, q := range resources.parts("AWS::SQS::Queue") {
-		// What failed executions leave is for people to work off in their own time.
-		if letters[q.id] == dead && q.id != "FailedExecutionsQueue" {
+		if letters[q.id] == dead && unhurried[q.id] == "" {
 			all = append(all, member{id: q.id, names: []string{"QueueName"}, values: []string{"!GetAtt " + q.id + ".QueueName"}})
 		}
 	}

@@ -63,7 +63,8 @@ func alarmDrills(ctx context.Context, w *World) error {
 
 func (w *World) drill(ctx context.Context, d drill, fired map[string]bool) error {
 	if err := w.becomes(ctx, d, cwtypes.StateValueOk, 30); err != nil { // whatever earlier stories broke
-		return err
+		w.say("drill     %s: left out, for it fires already: %v", d.what, err)
+		return nil
 	}
 	mend, err := d.breaks(ctx, w)
 	if err != nil {
