@@ -316,7 +316,7 @@ func (x *expirer) schedule(at time.Time) {
 	}
 	x.timer.Stop()
 	x.next = at
-	x.timer = x.service.Clock.AfterFunc(at.Sub(x.service.Clock.Now()), x.run)
+	x.timer = x.service.Clock.Background(at.Sub(x.service.Clock.Now()), x.run)
 }
 
 func (x *expirer) stop() {
