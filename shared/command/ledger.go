@@ -22,6 +22,8 @@ type Ledger struct {
 	Bucket   string  // its name, which addresses carry
 	// Now tells the time to publishers who do not; nil is time.Now.
 	Now func() time.Time
+
+	settings map[string]int // days to live, read before; nil: read each time
 }
 
 // Submission is what a publisher wants an item to be.
@@ -260,14 +262,28 @@ func met(err error) (standing Row, refused bool, _ error) {
 // expiry is when a row expires that a table gets now: after the days that the
 // tenant has for the table in the master table; 0, never, where it has none.
 func (l Ledger) expiry(ctx context.Context, tenant, tableName string, at time.Time) (int64, error) {
+	days, known := l.settings[tenant+"\x00"+tableName]
+	if !known {
+		var err error
+		if days, err = l.days(ctx, tenant, tableName); err != nil {
+			return 0, err
+		}
+		if l.settings != nil {
+			l.settings[tenant+"\x00"+tableName] = days
+		}
+	}
+	if days <= 0 {
+		return 0, nil
+	}
+	return at.AddDate(0, 0, days).Unix(), nil
+}
+
+func (l Ledger) days(ctx context.Context, tenant, tableName string) (int, error) {
 	var setting struct {
 		Attributes struct {
 			Days int `dynamodbav:"days"`
 		} `dynamodbav:"attributes"`
 	}
-	found, err := table.Get(ctx, l.API, l.Master, table.Pair("MASTER#"+tenant, "TTL#"+tableName), &setting)
-	if err != nil || !found || setting.Attributes.Days <= 0 {
-		return 0, err
-	}
-	return at.AddDate(0, 0, setting.Attributes.Days).Unix(), nil
+	_, err := table.Get(ctx, l.API, l.Master, table.Pair("MASTER#"+tenant, "TTL#"+tableName), &setting)
+	return setting.Attributes.Days, err
 }

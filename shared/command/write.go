@@ -58,6 +58,7 @@ func (l Ledger) Write(ctx context.Context, in Submission) (Published, error) {
 // WriteAll writes many items, [PerTransaction] in one transaction; where one of
 // them is refused, each for itself. Keys must differ.
 func (l Ledger) WriteAll(ctx context.Context, all []Submission) []Result {
+	l.settings = map[string]int{} // read once for all of them
 	results := make([]Result, len(all))
 	for from := 0; from < len(all); from += PerTransaction {
 		to := min(from+PerTransaction, len(all))
@@ -67,9 +68,16 @@ func (l Ledger) WriteAll(ctx context.Context, all []Submission) []Result {
 }
 
 func (l Ledger) together(ctx context.Context, some []Submission, results []Result) {
+	standing, err := l.readAll(ctx, some)
+	if err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+		return
+	}
 	var writes []table.Write
 	for i, in := range some {
-		w, err := l.plan(ctx, in)
+		w, err := l.planOn(ctx, in, standing[in.Key])
 		results[i] = Result{w.Published, err}
 		writes = append(writes, w.writes...)
 	}
@@ -84,6 +92,22 @@ func (l Ledger) together(ctx context.Context, some []Submission, results []Resul
 	}
 }
 
+// readAll reads the items of submissions with one request.
+func (l Ledger) readAll(ctx context.Context, some []Submission) (map[Key]Row, error) {
+	var keys []table.Item
+	for _, in := range some {
+		if in.Key.Check() == nil { // the others are refused one by one
+			keys = append(keys, table.Pair(in.PK, in.SK))
+		}
+	}
+	rows, err := table.GetAll[Row](ctx, l.API, l.Data, keys)
+	standing := map[Key]Row{}
+	for _, r := range rows {
+		standing[r.key()] = r
+	}
+	return standing, err
+}
+
 // planned is a submission as the writes it comes to; the first is the command.
 type planned struct {
 	Published
@@ -96,6 +120,13 @@ func (l Ledger) plan(ctx context.Context, in Submission) (planned, error) {
 	}
 	data, err := l.Read(ctx, in.Key)
 	if err != nil {
+		return planned{}, err
+	}
+	return l.planOn(ctx, in, data)
+}
+
+func (l Ledger) planOn(ctx context.Context, in Submission, data Row) (planned, error) {
+	if err := in.check(); err != nil {
 		return planned{}, err
 	}
 	if in.Version != Latest && in.Version != data.Version {

@@ -21,6 +21,8 @@ import (
 var commandStories = []Story{
 	{Name: "command-race", Title: "Two people change the same item, and ten more changes come at once", tell: commandRace},
 	{Name: "task", Title: "A task of three sub-tasks, one of which makes no sense", tell: taskWithFailure},
+	{Name: "import", Title: "A spreadsheet of products is imported, twice, with its faults", tell: importProducts},
+	{Name: "import-direct", Title: "A small file is imported at once, row by row", tell: importDirect},
 }
 
 // invoke calls a function by its name without the prefix. A function's error is
@@ -59,10 +61,20 @@ func pair(pk, sk string) map[string]ddb.AttributeValue {
 
 // rows lists what stands under pk with a sort key that begins so.
 func (w *World) rows(ctx context.Context, table, pk, begins string) ([]map[string]any, error) {
-	var all []map[string]any
-	pages := dynamodb.NewQueryPaginator(w.tables, &dynamodb.QueryInput{TableName: aws.String(w.Prefix + table), ConsistentRead: aws.Bool(true),
+	return w.query(ctx, &dynamodb.QueryInput{TableName: aws.String(w.Prefix + table), ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :sk)"),
 		ExpressionAttributeValues: map[string]ddb.AttributeValue{":pk": &ddb.AttributeValueMemberS{Value: pk}, ":sk": &ddb.AttributeValueMemberS{Value: begins}}})
+}
+
+// all lists what stands under pk.
+func (w *World) all(ctx context.Context, table, pk string) ([]map[string]any, error) {
+	return w.query(ctx, &dynamodb.QueryInput{TableName: aws.String(w.Prefix + table), ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
+		ExpressionAttributeValues: map[string]ddb.AttributeValue{":pk": &ddb.AttributeValueMemberS{Value: pk}}})
+}
+
+func (w *World) query(ctx context.Context, in *dynamodb.QueryInput) ([]map[string]any, error) {
+	var all []map[string]any
+	pages := dynamodb.NewQueryPaginator(w.tables, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
