@@ -60,8 +60,8 @@ type job struct {
 	TotalRows, SucceededRows, UnchangedRows, FailedRows int
 }
 
-// ask asks for the file to be imported for a tenant of this run.
-func (w *World) ask(ctx context.Context, in map[string]any) (job, error) {
+// askImport asks for the file to be imported for a tenant of this run.
+func (w *World) askImport(ctx context.Context, in map[string]any) (job, error) {
 	var j job
 	failed, err := w.invoke(ctx, "import-create", in, &j)
 	if err == nil && failed != "" {
@@ -130,7 +130,7 @@ func importProducts(ctx context.Context, w *World) error {
 	return w.importing(ctx, "STEP_FUNCTION", func(in map[string]any, tenant string) error {
 		for round, unchanged := range []int{importAgain, importGood + importAgain} {
 			in["requestId"] = fmt.Sprint(tenant, round)
-			j, err := w.ask(ctx, in)
+			j, err := w.askImport(ctx, in)
 			if err != nil {
 				return err
 			}
@@ -188,7 +188,7 @@ func (w *World) checkProducts(ctx context.Context, tenant string) error {
 
 func importDirect(ctx context.Context, w *World) error {
 	return w.importing(ctx, "DIRECT", func(in map[string]any, tenant string) error {
-		j, err := w.ask(ctx, in)
+		j, err := w.askImport(ctx, in)
 		if err != nil {
 			return err
 		}
