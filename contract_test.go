@@ -267,8 +267,9 @@ func TestEveryRuleFiltersItsSourceAndKeepsWhatFails(t *testing.T) {
 // wildcards are the actions that AWS defines no resource for, with the page that
 // says so.
 var wildcards = map[string]string{
-	"xray:": "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
-	"logs:": "log delivery: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+	"xray:":       "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+	"cloudwatch:": "metrics are bound by their namespace: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html",
+	"logs:":       "log delivery: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
 }
 
 func TestRolesGrantNoMoreThanIsNamed(t *testing.T) {

@@ -16,6 +16,7 @@ package contract
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -72,8 +73,10 @@ type Type struct {
 	Detail             func() any // a new payload, for decoding
 }
 
-// Catalogue lists every kind of event of the order workflow.
-var Catalogue = []Type{
+// Catalogue lists every kind of event.
+var Catalogue = slices.Concat(workflowTypes, reportTypes)
+
+var workflowTypes = []Type{
 	{SourceShop, OrderPlaced, "the shop took an order: starts the workflow", func() any { return new(OrderPlacedDetail) }},
 	{SourceMyApp, OrderCreated, "myapp took an order: starts the workflow", func() any { return new(OrderCreatedDetail) }},
 	{SourcePayments, PaymentCompleted, "an order was paid", func() any { return new(PaymentCompletedDetail) }},
