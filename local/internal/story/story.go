@@ -38,6 +38,7 @@ var Stories = slices.Concat(
 	approvalStories,
 	jobStories,
 	commandStories,
+	reportStories,
 	traceStories,
 	alarmStories,
 )
