@@ -225,17 +225,11 @@ func (s *simulation) inputs(x *execution, c interp.StartMapRun) ([]jsonvalue.Val
 	if err != nil {
 		return nil, &interp.Error{Name: interp.ErrItemReader, Cause: err.Error()}
 	}
-	selected := make([]jsonvalue.Value, len(items))
-	for i, item := range items {
-		if selected[i], err = selector.Item(i, item); err != nil {
-			return nil, asError(err)
-		}
-	}
-	batches, err := selector.Batch(selected)
+	inputs, err := interp.Collect(selector.Inputs(interp.Each(items)))
 	if err != nil {
 		return nil, asError(err)
 	}
-	return batches, nil
+	return inputs, nil
 }
 
 func asError(err error) *interp.Error {
@@ -283,7 +277,7 @@ func (s *simulation) endMapRun(x *execution, r *mapRun) {
 	delete(x.runs, r.command.MapRun)
 	output := r.command.Results(r.children)
 	if r.command.Writer != nil && r.command.Writer.Parameters != nil {
-		_, output = r.command.Files(r.children)
+		_, _, output = r.command.Manifest(nil)
 	}
 	s.later(0, x, interp.MapRunSucceeded{MapRun: r.command.MapRun, Output: output}, 0)
 }

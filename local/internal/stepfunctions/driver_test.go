@@ -124,7 +124,7 @@ func TestOptimizedIntegrations(t *testing.T) {
 			`{"TableName":"t"}`, `FAILED DynamoDb.ConditionalCheckFailedException no (Service: DynamoDb, Status Code: 400, Request ID: ID) (SDK Attempt Count: 1)`},
 		{"sdk object", "aws-sdk:s3:getObject", `{"Bucket":"b"}`, "s3:GetObject", refuse(awswire.Error{Code: "PreconditionFailed", Status: 412, Message: "no"}),
 			`{"Bucket":"b"}`, `FAILED S3.S3Exception no (Service: S3, Status Code: 412, Request ID: ID) (SDK Attempt Count: 1)`},
-		{"sdk blob", "aws-sdk:s3:putObject", `{"Body":{"a":1}}`, "s3:PutObject", reply(`{"ETag":"e"}`), `{"Body":"eyJhIjoxfQ=="}`, `SUCCEEDED {"ETag":"e"}`},
+		{"sdk blob", "aws-sdk:s3:putObject", `{"Body":{"a":1}}`, "s3:PutObject", reply(`{"ETag":"e"}`), `{"Body":"eyJhIjoxfQ==","ChecksumCRC32":"Vhusrw=="}`, `SUCCEEDED {"ETag":"e"}`},
 		{"sdk token", "aws-sdk:sfn:sendTaskSuccess", `{"Output":{},"TaskToken":"t"}`, "", nil, "",
 			`FAILED Sfn.InvalidTokenException Invalid Token: 'Invalid token' (Service: Sfn, Status Code: 400, Request ID: ID) (SDK Attempt Count: 1)`},
 	} {

@@ -1,7 +1,9 @@
 package stepfunctions
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"sync"
 	"testing"
 
@@ -73,19 +75,12 @@ func FuzzItems(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, pointer string) {
 		for _, inputType := range []string{"CSV", "JSON", "JSONL"} {
 			r := reader{ItemReader: &interp.ItemReader{ItemsPointer: pointer, MaxItems: 10}}
-			plain, err := unzipped(body)
+			plain, err := unzipped(bytes.NewReader(body))
 			if err != nil {
 				return
 			}
-			var items []jsonvalue.Value
-			switch inputType {
-			case "CSV":
-				items, err = r.csv(plain)
-			case "JSON":
-				items, err = r.json(plain)
-			default:
-				items, err = r.lines(plain)
-			}
+			parse := map[string]func(io.Reader) interp.Items{"CSV": r.csv, "JSON": r.json, "JSONL": r.lines}[inputType]
+			items, err := interp.Collect(r.limited(parse(plain)))
 			if err == nil {
 				_ = jsonvalue.String(items) // every item is a value
 			}

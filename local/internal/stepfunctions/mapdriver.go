@@ -212,26 +212,26 @@ func (m *mapRun) prepare(c *interp.StartMapRun) error {
 	if err != nil {
 		return err
 	}
-	items, err := m.s.readItems(m.context(), m.identity(), c)
-	if err != nil {
-		return err
-	}
 	selector, err := interp.NewSelector(def, *c)
 	if err != nil {
 		return err
 	}
-	inputs := make([]jsonvalue.Value, len(items))
-	for i, item := range items {
-		if inputs[i], err = selector.Item(i, item); err != nil {
-			return err
+	m.rec.Items, m.rec.Children = 0, 0
+	items := func(yield func(jsonvalue.Value, error) bool) {
+		for v, err := range m.s.readItems(m.context(), m.identity(), c) {
+			if err == nil {
+				m.rec.Items++
+			}
+			if !yield(v, err) {
+				return
+			}
 		}
 	}
-	m.rec.Items = len(inputs)
-	if inputs, err = selector.Batch(inputs); err != nil {
-		return err
+	err = m.s.saveInputs(m.rec, selector.Inputs(items))
+	if err != nil {
+		m.rec.Items, m.rec.Children = 0, 0
 	}
-	m.rec.Children = len(inputs)
-	return m.s.saveInputs(m.rec, inputs)
+	return err
 }
 
 // recount finds out what became of the children so far. Those that run are

@@ -5,10 +5,10 @@ package stepfunctions
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -37,25 +37,35 @@ func readerFailed(format string, args ...any) error {
 }
 
 // readItems returns the items of a map run.
-func (s *Service) readItems(ctx context.Context, as awswire.Identity, c *interp.StartMapRun) ([]jsonvalue.Value, error) {
+func (s *Service) readItems(ctx context.Context, as awswire.Identity, c *interp.StartMapRun) interp.Items {
 	if c.Reader == nil {
-		return c.Items, nil
+		return interp.Each(c.Items)
 	}
 	r := reader{s, ctx, as, c.Reader}
-	if r.MaxItems < 0 {
-		return nil, readerFailed("field MaxItems must be positive")
+	switch {
+	case r.MaxItems < 0:
+		return failing(readerFailed("field MaxItems must be positive"))
+	case r.Resource.Action == "listObjectsV2":
+		return r.limited(r.list())
 	}
-	var items []jsonvalue.Value
-	var err error
-	if r.Resource.Action == "listObjectsV2" {
-		items, err = r.list()
-	} else {
-		items, err = r.object(r.Parameters, r.InputType)
+	return r.limited(r.object(r.Parameters, r.InputType))
+}
+
+// failing are items that cannot be read.
+func failing(err error) interp.Items {
+	return func(yield func(jsonvalue.Value, error) bool) { yield(nil, err) }
+}
+
+// limited ends items at MaxItems.
+func (r reader) limited(items interp.Items) interp.Items {
+	return func(yield func(jsonvalue.Value, error) bool) {
+		n := 0
+		for v, err := range items {
+			if n++; !yield(v, err) || n == r.limit() {
+				return
+			}
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return items[:min(len(items), r.limit())], nil
 }
 
 func (r reader) limit() int {
@@ -66,84 +76,81 @@ func (r reader) limit() int {
 }
 
 // object reads the items in one object.
-func (r reader) object(params jsonvalue.Value, inputType string) ([]jsonvalue.Value, error) {
-	body, err := r.get(params)
-	if err != nil {
-		return nil, err
+func (r reader) object(params jsonvalue.Value, inputType string) interp.Items {
+	parse := map[string]func(io.Reader) interp.Items{"CSV": r.csv, "JSON": r.json, "JSONL": r.lines, "MANIFEST": r.manifest}[inputType]
+	if parse == nil {
+		return failing(readerFailed("The local AWS does not read %s; it reads CSV, JSON, JSONL and MANIFEST", inputType))
 	}
-	switch inputType {
-	case "CSV":
-		return r.csv(body)
-	case "JSON":
-		return r.json(body)
-	case "JSONL":
-		return r.lines(body)
-	case "MANIFEST":
-		return r.manifest(body)
+	return func(yield func(jsonvalue.Value, error) bool) {
+		body, err := r.s.objects().Read(r.ctx, r.as, params)
+		if err != nil {
+			yield(nil, readerFailed("%s", s3Cause(wireError(err))))
+			return
+		}
+		defer body.Close()
+		text, err := unzipped(body)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for v, err := range parse(text) {
+			if !yield(v, err) {
+				return
+			}
+		}
 	}
-	return nil, readerFailed("The local AWS does not read %s; it reads CSV, JSON, JSONL and MANIFEST", inputType)
 }
 
-func (r reader) get(params jsonvalue.Value) ([]byte, error) {
-	v, err := r.s.Caller.Call(r.ctx, r.as, "s3", "GetObject", params)
-	if err != nil {
-		return nil, readerFailed("%s", s3Cause(wireError(err)))
+// unzipped undoes gzip, which inventories and exports come in, and drops a byte
+// order mark, which spreadsheets write.
+func unzipped(body io.Reader) (io.Reader, error) {
+	text := bufio.NewReader(body)
+	if head, _ := text.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(text)
+		if err != nil {
+			return nil, readerFailed("the object is not gzip: %v", err)
+		}
+		text = bufio.NewReader(z)
 	}
-	body, err := base64.StdEncoding.DecodeString(text(member(v, "Body")))
-	if err != nil {
-		return nil, readerFailed("the object's body cannot be read: %v", err)
+	if head, _ := text.Peek(3); string(head) == "\xef\xbb\xbf" {
+		_, _ = text.Discard(3) // just seen
 	}
-	return unzipped(body)
+	return text, nil
 }
 
-// unzipped undoes gzip, which inventories and exports come in.
-func unzipped(body []byte) ([]byte, error) {
-	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
-		return trimBOM(body), nil
-	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
-	if err == nil {
-		body, err = io.ReadAll(z)
-	}
+// all reads a document that has to be read whole.
+func all(text io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(text)
 	if err != nil {
-		return nil, readerFailed("the object is not gzip: %v", err)
+		return nil, readerFailed("the object cannot be read: %v", err)
 	}
-	return trimBOM(body), nil
+	return body, nil
 }
-
-// trimBOM drops a byte order mark, which spreadsheets write.
-func trimBOM(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) }
 
 var delimiters = map[string]rune{"": ',', "COMMA": ',', "PIPE": '|', "SEMICOLON": ';', "SPACE": ' ', "TAB": '\t'}
 
 // csv makes an object of every row. Columns without a value are empty, values
 // without a column are dropped.
-func (r reader) csv(body []byte) ([]jsonvalue.Value, error) {
-	in := csv.NewReader(bytes.NewReader(body))
-	in.Comma, in.FieldsPerRecord, in.LazyQuotes = delimiters[r.CSVDelimiter], -1, true
-	headers := r.CSVHeaders
-	if r.CSVHeaderLocation != "GIVEN" {
-		row, err := in.Read()
-		if err == io.EOF {
-			return nil, nil
+func (r reader) csv(text io.Reader) interp.Items {
+	return func(yield func(jsonvalue.Value, error) bool) {
+		in := csv.NewReader(text)
+		in.Comma, in.FieldsPerRecord, in.LazyQuotes = delimiters[r.CSVDelimiter], -1, true
+		headers := r.CSVHeaders
+		for first := r.CSVHeaderLocation != "GIVEN"; ; first = false {
+			row, err := in.Read()
+			switch {
+			case err == io.EOF:
+				return
+			case err != nil:
+				yield(nil, readerFailed("%v", err))
+				return
+			case first:
+				headers = row
+			case !yield(rowObject(headers, row), nil):
+				return
+			}
 		}
-		if err != nil {
-			return nil, readerFailed("%v", err)
-		}
-		headers = row
 	}
-	items := []jsonvalue.Value{}
-	for len(items) < r.limit() {
-		row, err := in.Read()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, readerFailed("%v", err)
-		}
-		items = append(items, rowObject(headers, row))
-	}
-	return items, nil
 }
 
 func rowObject(headers, row []string) *jsonvalue.Object {
@@ -159,21 +166,25 @@ func rowObject(headers, row []string) *jsonvalue.Object {
 }
 
 // json takes the array that the object is, or that ItemsPointer finds in it.
-func (r reader) json(body []byte) ([]jsonvalue.Value, error) {
+func (r reader) json(text io.Reader) interp.Items {
+	body, err := all(text)
+	if err != nil {
+		return failing(err)
+	}
 	v, err := jsonvalue.Parse(body)
 	if err != nil {
-		return nil, readerFailed("The object is not JSON: %v", err)
+		return failing(readerFailed("The object is not JSON: %v", err))
 	}
 	if r.ItemsPointer != "" {
 		if v, err = pointed(v, r.ItemsPointer); err != nil {
-			return nil, err
+			return failing(err)
 		}
 	}
 	items, ok := v.([]any)
 	if !ok {
-		return nil, readerFailed("Attempting to map over non-iterable node.")
+		return failing(readerFailed("Attempting to map over non-iterable node."))
 	}
-	return items, nil
+	return interp.Each(items)
 }
 
 // pointed follows a JSON pointer.
@@ -200,36 +211,52 @@ func pointed(v jsonvalue.Value, pointer string) (jsonvalue.Value, error) {
 	return v, nil
 }
 
-func (r reader) lines(body []byte) ([]jsonvalue.Value, error) {
-	items := []jsonvalue.Value{}
-	for i, line := range bytes.Split(body, []byte("\n")) {
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		v, err := jsonvalue.Parse(line)
-		if err != nil {
-			return nil, readerFailed("Line %d is not JSON: %v", i+1, err)
-		}
-		if items = append(items, v); len(items) == r.limit() {
-			break
+func (r reader) lines(text io.Reader) interp.Items {
+	return func(yield func(jsonvalue.Value, error) bool) {
+		in := bufio.NewReader(text)
+		for n := 1; ; n++ {
+			line, end := in.ReadBytes('\n')
+			if end != nil && end != io.EOF {
+				yield(nil, readerFailed("the object cannot be read: %v", end))
+				return
+			}
+			if len(bytes.TrimSpace(line)) > 0 {
+				v, err := jsonvalue.Parse(bytes.TrimSpace(line))
+				if err != nil {
+					err = readerFailed("Line %d is not JSON: %v", n, err)
+				}
+				if !yield(v, err) || err != nil {
+					return
+				}
+			}
+			if end != nil {
+				return
+			}
 		}
 	}
-	return items, nil
 }
 
 // manifest reads what a manifest lists: an S3 inventory's rows, or the contents
 // of the data files of an Athena UNLOAD.
-func (r reader) manifest(body []byte) ([]jsonvalue.Value, error) {
+func (r reader) manifest(text io.Reader) interp.Items {
+	body, err := all(text)
+	if err != nil {
+		return failing(err)
+	}
 	if r.ManifestType == "ATHENA_DATA" {
 		return r.athena(body)
 	}
+	return r.inventory(body)
+}
+
+func (r reader) inventory(body []byte) interp.Items {
 	v, err := jsonvalue.Parse(body)
 	files, ok := member(v, "files").([]any)
 	if err != nil || !ok {
-		return nil, readerFailed("The object is no manifest of an S3 inventory")
+		return failing(readerFailed("The object is no manifest of an S3 inventory"))
 	}
 	if format := text(member(v, "fileFormat")); format != "" && format != "CSV" {
-		return nil, readerFailed("The local AWS reads inventories in CSV, not in %s", format)
+		return failing(readerFailed("The local AWS reads inventories in CSV, not in %s", format))
 	}
 	bucket := text(member(v, "destinationBucket"))
 	bucket = bucket[strings.LastIndexByte(bucket, ':')+1:]
@@ -237,37 +264,42 @@ func (r reader) manifest(body []byte) ([]jsonvalue.Value, error) {
 	for _, name := range strings.Split(text(member(v, "fileSchema")), ",") {
 		headers = append(headers, strings.TrimSpace(name))
 	}
-	items := []jsonvalue.Value{}
+	given := r
+	given.ItemReader = &interp.ItemReader{CSVHeaderLocation: "GIVEN", CSVHeaders: headers}
+	var parts []interp.Items
 	for _, file := range files {
-		given := r
-		given.ItemReader = &interp.ItemReader{CSVHeaderLocation: "GIVEN", CSVHeaders: headers, MaxItems: r.MaxItems}
-		rows, err := given.object(location(bucket, text(member(file, "key"))), "CSV")
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, rows...)
+		parts = append(parts, given.object(location(bucket, text(member(file, "key"))), "CSV"))
 	}
-	return items, nil
+	return joined(parts)
 }
 
-func (r reader) athena(body []byte) ([]jsonvalue.Value, error) {
-	items := []jsonvalue.Value{}
+func (r reader) athena(body []byte) interp.Items {
+	var parts []interp.Items
 	for _, line := range strings.Fields(string(body)) {
 		u, err := url.Parse(strings.TrimSpace(line))
 		if err != nil || u.Scheme != "s3" {
-			return nil, readerFailed("The manifest lists %q, which is no s3:// address", line)
+			return failing(readerFailed("The manifest lists %q, which is no s3:// address", line))
 		}
 		inputType := "JSONL"
 		if strings.Contains(u.Path, ".csv") {
 			inputType = "CSV"
 		}
-		more, err := r.object(location(u.Host, strings.TrimPrefix(u.Path, "/")), inputType)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, more...)
+		parts = append(parts, r.object(location(u.Host, strings.TrimPrefix(u.Path, "/")), inputType))
 	}
-	return items, nil
+	return joined(parts)
+}
+
+// joined are the items of all parts, one part after the other.
+func joined(parts []interp.Items) interp.Items {
+	return func(yield func(jsonvalue.Value, error) bool) {
+		for _, part := range parts {
+			for v, err := range part {
+				if !yield(v, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 func location(bucket, key string) jsonvalue.Value {
@@ -275,42 +307,40 @@ func location(bucket, key string) jsonvalue.Value {
 }
 
 // list makes an item of every object, or takes the items within them all.
-func (r reader) list() ([]jsonvalue.Value, error) {
-	params, _ := r.Parameters.(*jsonvalue.Object)
-	items := []jsonvalue.Value{}
-	for {
-		v, err := r.s.Caller.Call(r.ctx, r.as, "s3", "ListObjectsV2", params)
-		if err != nil {
-			return nil, readerFailed("%s", s3Cause(wireError(err)))
+func (r reader) list() interp.Items {
+	return func(yield func(jsonvalue.Value, error) bool) {
+		params, _ := r.Parameters.(*jsonvalue.Object)
+		for {
+			v, err := r.s.Caller.Call(r.ctx, r.as, "s3", "ListObjectsV2", params)
+			if err != nil {
+				yield(nil, readerFailed("%s", s3Cause(wireError(err))))
+				return
+			}
+			contents, _ := member(v, "Contents").([]any)
+			for v, err := range r.listed(text(member(params, "Bucket")), contents) {
+				if !yield(v, err) || err != nil {
+					return
+				}
+			}
+			next := text(member(v, "NextContinuationToken"))
+			if next == "" {
+				return
+			}
+			params = params.With("ContinuationToken", next)
 		}
-		contents, _ := member(v, "Contents").([]any)
-		more, err := r.listed(text(member(params, "Bucket")), contents)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, more...)
-		next := text(member(v, "NextContinuationToken"))
-		if next == "" || len(items) >= r.limit() {
-			return items, nil
-		}
-		params = params.With("ContinuationToken", next)
 	}
 }
 
-func (r reader) listed(bucket string, contents []any) ([]jsonvalue.Value, error) {
-	items := make([]jsonvalue.Value, 0, len(contents))
+func (r reader) listed(bucket string, contents []any) interp.Items {
+	var parts []interp.Items
 	for _, o := range contents {
-		if r.Transformation != "LOAD_AND_FLATTEN" {
-			items = append(items, listItem(o))
-			continue
+		if r.Transformation == "LOAD_AND_FLATTEN" {
+			parts = append(parts, r.object(location(bucket, text(member(o, "Key"))), r.InputType))
+		} else {
+			parts = append(parts, interp.Each([]jsonvalue.Value{listItem(o)}))
 		}
-		inner, err := r.object(location(bucket, text(member(o, "Key"))), r.InputType)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, inner...)
 	}
-	return items, nil
+	return joined(parts)
 }
 
 // listItem is an object of a listing as AWS hands it to a child: the date in

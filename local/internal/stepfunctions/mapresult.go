@@ -4,8 +4,11 @@ package stepfunctions
 // it leaves when it ends.
 
 import (
-	"encoding/base64"
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -27,24 +30,38 @@ func inputsKey(mapRun string, row int) string {
 }
 
 // saveInputs writes the inputs a line each, and then that they are all there.
-func (s *Service) saveInputs(rec *mapRecord, inputs []jsonvalue.Value) error {
-	for row := 0; row*inputsPerRow < len(inputs); row += rowsAtOnce {
+func (s *Service) saveInputs(rec *mapRecord, inputs interp.Items) error {
+	var rows [][]byte // that wait to be written
+	first := 0        // the number of rows[0]
+	flush := func() error {
 		err := s.Store.Update(func(tx *store.Tx) error {
-			for i := row; i < row+rowsAtOnce && i*inputsPerRow < len(inputs); i++ {
-				var text []byte
-				for n, v := range inputs[i*inputsPerRow : min((i+1)*inputsPerRow, len(inputs))] {
-					if n > 0 {
-						text = append(text, '\n')
-					}
-					text = jsonvalue.Append(text, v)
-				}
-				tx.Put(bucketMapInput, inputsKey(rec.ARN, i), text)
+			for i, text := range rows {
+				tx.Put(bucketMapInput, inputsKey(rec.ARN, first+i), text)
 			}
 			return nil
 		})
+		first, rows = first+len(rows), nil
+		return err
+	}
+	for v, err := range inputs {
 		if err != nil {
 			return err
 		}
+		if rec.Children%inputsPerRow == 0 {
+			if len(rows) == rowsAtOnce {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			rows = append(rows, nil)
+		} else {
+			rows[len(rows)-1] = append(rows[len(rows)-1], '\n')
+		}
+		rows[len(rows)-1] = jsonvalue.Append(rows[len(rows)-1], v)
+		rec.Children++
+	}
+	if err := flush(); err != nil {
+		return err
 	}
 	rec.Prepared = true
 	return s.Store.Update(func(tx *store.Tx) error { rec.save(tx); return nil })
@@ -120,20 +137,23 @@ func (m *mapRun) results() error {
 	if m.aborted || m.rec.Status != interp.Succeeded && !exports || !m.rec.Prepared {
 		return nil
 	}
-	children, err := m.children()
-	if err != nil {
+	if !exports {
+		children, err := m.children()
+		if err == nil {
+			m.rec.Output = jsonvalue.String(run.Results(children))
+		}
 		return err
 	}
-	if !exports {
-		m.rec.Output = jsonvalue.String(run.Results(children))
-		return nil
-	}
-	files, output := run.Files(children)
-	m.rec.Output = jsonvalue.String(output)
-	for _, file := range files {
-		if err := m.put(run, file); err != nil {
+	sizes := map[string]int64{}
+	for _, kind := range interp.ResultKinds {
+		if err := m.writeFile(run, kind, sizes); err != nil {
 			return err
 		}
+	}
+	key, manifest, output := run.Manifest(sizes)
+	m.rec.Output = jsonvalue.String(output)
+	if err := m.put(run, key, bytes.NewReader(manifest)); err != nil {
+		return err
 	}
 	m.mu.Lock()
 	m.tally.Written = m.rec.Items
@@ -141,27 +161,82 @@ func (m *mapRun) results() error {
 	return nil
 }
 
-func (m *mapRun) children() ([]interp.Child, error) {
-	children := make([]interp.Child, m.rec.Children)
-	err := m.s.Store.View(func(r store.Reader) error {
-		for i := range children {
-			if rec, ok := loadRecord(r, m.childKey(i)); ok {
-				children[i] = childOfRecord(rec)
+// writeFile writes the result file of one kind, if anything goes there, a child
+// at a time.
+func (m *mapRun) writeFile(run *interp.StartMapRun, kind string, sizes map[string]int64) error {
+	var failed error
+	children := func(yield func(interp.Child) bool) {
+		for i := range m.rec.Children {
+			var c interp.Child
+			if c, failed = m.childAt(i); failed != nil || !yield(c) {
+				return
 			}
 		}
-		return nil
-	})
-	for i := range children { // those that never ran
-		if children[i].ARN != "" || err != nil {
-			continue
-		}
-		var text string
-		text, err = m.inputs.get(m.s.Store, m.rec.ARN, i)
-		if err == nil {
-			children[i] = interp.Child{Input: jsonvalue.MustParse(text), MachineARN: m.rec.MachineARN}
+	}
+	next, stop := iter.Pull(run.FileText(children, kind))
+	defer stop()
+	text := &pieces{next: next}
+	if !text.more() {
+		return failed
+	}
+	err := m.put(run, run.FileKey(kind), text)
+	sizes[kind] = text.size
+	return errors.Join(failed, err)
+}
+
+// pieces reads a text that comes in pieces.
+type pieces struct {
+	next  func() ([]byte, bool)
+	piece []byte
+	size  int64
+}
+
+func (p *pieces) more() bool {
+	if len(p.piece) == 0 {
+		p.piece, _ = p.next()
+	}
+	return len(p.piece) > 0
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if !p.more() {
+		return 0, io.EOF
+	}
+	n := copy(b, p.piece)
+	p.piece = p.piece[n:]
+	p.size += int64(n)
+	return n, nil
+}
+
+func (m *mapRun) children() ([]interp.Child, error) {
+	children := make([]interp.Child, m.rec.Children)
+	for i := range children {
+		var err error
+		if children[i], err = m.childAt(i); err != nil {
+			return nil, err
 		}
 	}
-	return children, err
+	return children, nil
+}
+
+// childAt is what became of a child, or the input of one that never ran.
+func (m *mapRun) childAt(i int) (c interp.Child, err error) {
+	var rec *record
+	err = m.s.Store.View(func(r store.Reader) error {
+		rec, _ = loadRecord(r, m.childKey(i))
+		return nil
+	})
+	if err != nil || rec != nil {
+		if rec != nil {
+			c = childOfRecord(rec)
+		}
+		return c, err
+	}
+	text, err := m.inputs.get(m.s.Store, m.rec.ARN, i)
+	if err != nil {
+		return c, err
+	}
+	return interp.Child{Input: jsonvalue.MustParse(text), MachineARN: m.rec.MachineARN}, nil
 }
 
 func childOfRecord(rec *record) interp.Child {
@@ -180,14 +255,9 @@ func childOfRecord(rec *record) interp.Child {
 }
 
 // put writes one result file as the machine's role.
-func (m *mapRun) put(run *interp.StartMapRun, file interp.ResultFile) error {
-	params := jsonvalue.NewObject(
-		jsonvalue.Member{Name: "Bucket", Value: member(run.Writer.Parameters, "Bucket")},
-		jsonvalue.Member{Name: "Key", Value: file.Key},
-		jsonvalue.Member{Name: "ContentType", Value: "application/json"},
-		jsonvalue.Member{Name: "Body", Value: base64.StdEncoding.EncodeToString(file.Text)},
-	)
-	if _, err := m.s.Caller.Call(m.context(), m.identity(), "s3", "PutObject", params); err != nil {
+func (m *mapRun) put(run *interp.StartMapRun, key string, body io.Reader) error {
+	err := m.s.objects().Write(m.context(), m.identity(), text(member(run.Writer.Parameters, "Bucket")), key, "application/json", body)
+	if err != nil {
 		return fmt.Errorf("%s", s3Cause(wireError(err)))
 	}
 	return nil

@@ -97,6 +97,8 @@ type Config struct {
 	// PublishServiceEvent puts status changes on the default bus. AWS delivers
 	// these on a best effort basis. May be nil.
 	PublishServiceEvent func(ctx context.Context, event ServiceEvent)
+	// Objects reads and writes what map runs have in S3. Nil goes through Caller.
+	Objects Objects
 	// HTTP performs http:invoke tasks. Nil refuses them.
 	HTTP HTTPInvoker
 	// Logs takes execution logs. Nil drops them.

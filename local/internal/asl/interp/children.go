@@ -6,7 +6,7 @@ package interp
 import (
 	"crypto/sha256"
 	"fmt"
-	"slices"
+	"iter"
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/asl"
@@ -27,6 +27,32 @@ const (
 type Error struct{ Name, Cause string }
 
 func (e *Error) Error() string { return e.Name + ": " + e.Cause }
+
+// Items are the items of a map run, or the inputs of its children, one after the
+// other, for they may be millions. An error is the last.
+type Items = iter.Seq2[jsonvalue.Value, error]
+
+// Each returns the items of a list.
+func Each(list []jsonvalue.Value) Items {
+	return func(yield func(jsonvalue.Value, error) bool) {
+		for _, v := range list {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Collect makes a list of items.
+func Collect(items Items) (list []jsonvalue.Value, err error) {
+	for v, err := range items {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
 
 // Selector makes child inputs out of a map run's items. Its results depend on
 // the run and the item's index alone, so that a driver may ask again after a
@@ -69,37 +95,62 @@ func (s *Selector) Item(index int, value jsonvalue.Value) (jsonvalue.Value, erro
 	return d.Value(), nil
 }
 
+// Inputs returns the inputs of the children that a map run's items make: each
+// selected, and grouped if there is an ItemBatcher.
+func (s *Selector) Inputs(items Items) Items {
+	return s.Batch(func(yield func(jsonvalue.Value, error) bool) {
+		i := 0
+		for v, err := range items {
+			if err == nil {
+				v, err = s.Item(i, v)
+			}
+			if i++; !yield(v, err) || err != nil {
+				return
+			}
+		}
+	})
+}
+
 // Batch groups selected items into child inputs: {"BatchInput": ..., "Items":
 // [...]}, as many items in each as MaxItemsPerBatch, MaxInputBytesPerBatch and
 // the limit on inputs allow. Without an ItemBatcher every item is one input.
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
-func (s *Selector) Batch(items []jsonvalue.Value) ([]jsonvalue.Value, error) {
+func (s *Selector) Batch(items Items) Items {
 	b := s.run.Batcher
 	if b == nil {
-		return items, nil
+		return items
 	}
 	limit := int64(maxData)
 	if b.MaxBytes > 0 {
 		limit = min(limit, b.MaxBytes)
 	}
 	empty := int64(len(jsonvalue.String(batchOf(b, nil))))
-	var out []jsonvalue.Value
-	var batch []any
-	size := empty
-	for i, it := range items {
-		n := int64(len(jsonvalue.String(it))) + 1 // with its comma
-		if empty+n-1 > limit {
-			return nil, &Error{ErrItemReader, fmt.Sprintf("Item %d is larger than a batch may be: %d bytes", i, limit)}
+	return func(yield func(jsonvalue.Value, error) bool) {
+		var batch []any
+		size, i := empty, 0
+		for it, err := range items {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			n := int64(len(jsonvalue.String(it))) + 1 // with its comma
+			if empty+n-1 > limit {
+				yield(nil, &Error{ErrItemReader, fmt.Sprintf("Item %d is larger than a batch may be: %d bytes", i, limit)})
+				return
+			}
+			if full := size+n-1 > limit || b.MaxItems > 0 && int64(len(batch)) >= b.MaxItems; full && len(batch) > 0 {
+				if !yield(batchOf(b, batch), nil) {
+					return
+				}
+				batch, size = nil, empty
+			}
+			batch, size = append(batch, it), size+n
+			i++
 		}
-		if full := size+n-1 > limit || b.MaxItems > 0 && int64(len(batch)) >= b.MaxItems; full && len(batch) > 0 {
-			out, batch, size = append(out, batchOf(b, batch)), nil, empty
+		if len(batch) > 0 {
+			yield(batchOf(b, batch), nil)
 		}
-		batch, size = append(batch, it), size+n
 	}
-	if len(batch) > 0 {
-		out = append(out, batchOf(b, batch))
-	}
-	return out, nil
 }
 
 func batchOf(b *ItemBatcher, items []any) *jsonvalue.Object {
@@ -178,40 +229,27 @@ func metadata(c Child) *jsonvalue.Object {
 	return object(o...)
 }
 
-// ResultFile is one file that a result writer leaves.
-type ResultFile struct {
-	Key  string
-	Text []byte
-}
-
 // manifestName is the file that lists the others. AWS starts another file of a
 // kind at 5 GB; here there is one.
 const manifestName = "manifest.json"
 
-// Files returns what a map run's ResultWriter puts into its bucket, the
-// manifest last, and the state's result.
-func (run *StartMapRun) Files(children []Child) ([]ResultFile, jsonvalue.Value) {
+// ResultKinds are the files that a ResultWriter leaves beside the manifest, in
+// its order.
+var ResultKinds = []string{"FAILED", "PENDING", "SUCCEEDED"}
+
+// FileKey is the key of the result file of one kind.
+func (run *StartMapRun) FileKey(kind string) string {
+	return run.folder() + kind + "_0." + run.extension()
+}
+
+func (run *StartMapRun) folder() string {
 	params, _ := run.Writer.Parameters.(*jsonvalue.Object)
-	bucket, _ := params.Get("Bucket")
 	prefix, _ := params.Get("Prefix")
 	folder := lastPart(run.ARN) + "/"
 	if p, _ := prefix.(string); p != "" {
 		folder = p + "/" + folder
 	}
-	var files []ResultFile
-	lists := []any{}
-	for _, kind := range []string{"FAILED", "PENDING", "SUCCEEDED"} {
-		var of []any
-		if text := run.fileText(children, kind); text != nil {
-			file := ResultFile{Key: folder + kind + "_0." + run.extension(), Text: text}
-			files = append(files, file)
-			of = append(of, object("Key", file.Key, "Size", jsonvalue.Int(int64(len(text)))))
-		}
-		lists = append(lists, kind, slices.Clip(append([]any{}, of...)))
-	}
-	manifest := object("DestinationBucket", bucket, "MapRunArn", run.ARN, "ResultFiles", object(lists...))
-	files = append(files, ResultFile{Key: folder + manifestName, Text: jsonvalue.Append(nil, manifest)})
-	return files, object("MapRunArn", run.ARN, "ResultWriterDetails", object("Bucket", bucket, "Key", folder+manifestName))
+	return folder
 }
 
 func (run *StartMapRun) extension() string {
@@ -221,33 +259,56 @@ func (run *StartMapRun) extension() string {
 	return "json"
 }
 
+// Manifest returns the text and key of the file that lists the others, which have
+// these sizes by their kinds, and the state's result.
+func (run *StartMapRun) Manifest(sizes map[string]int64) (key string, text []byte, output jsonvalue.Value) {
+	params, _ := run.Writer.Parameters.(*jsonvalue.Object)
+	bucket, _ := params.Get("Bucket")
+	lists := []any{}
+	for _, kind := range ResultKinds {
+		of := []any{}
+		if size, ok := sizes[kind]; ok {
+			of = append(of, object("Key", run.FileKey(kind), "Size", jsonvalue.Int(size)))
+		}
+		lists = append(lists, kind, of)
+	}
+	key = run.folder() + manifestName
+	manifest := object("DestinationBucket", bucket, "MapRunArn", run.ARN, "ResultFiles", object(lists...))
+	return key, jsonvalue.Append(nil, manifest), object("MapRunArn", run.ARN, "ResultWriterDetails", object("Bucket", bucket, "Key", key))
+}
+
 // fileKinds has the file that a child of each status goes into. Children that
 // never ran are pending.
 var fileKinds = map[Status]string{
 	Succeeded: "SUCCEEDED", Failed: "FAILED", TimedOut: "FAILED", Aborted: "FAILED", "": "PENDING", Running: "PENDING",
 }
 
-// fileText is the text of the file of one kind, nil when nothing goes there.
-func (run *StartMapRun) fileText(children []Child, kind string) []byte {
+// FileText yields the text of the result file of one kind, a child at a time;
+// nothing when nothing goes there.
+func (run *StartMapRun) FileText(children iter.Seq[Child], kind string) iter.Seq[[]byte] {
 	transformation := run.Writer.Transformation
 	if transformation == "" || kind != "SUCCEEDED" {
 		transformation = "NONE"
 	}
-	var rows []any
-	for _, c := range children {
-		if fileKinds[c.Status] == kind {
-			rows = append(rows, transformed(c, transformation)...)
+	open, between, end := "[", ",", "]"
+	if run.extension() == "jsonl" {
+		open, between, end = "", "\n", "\n"
+	}
+	return func(yield func([]byte) bool) {
+		before := open
+		for c := range children {
+			if fileKinds[c.Status] != kind {
+				continue
+			}
+			for _, row := range transformed(c, transformation) {
+				if !yield(jsonvalue.Append([]byte(before), row)) {
+					return
+				}
+				before = between
+			}
+		}
+		if before == between {
+			yield([]byte(end))
 		}
 	}
-	if rows == nil || run.extension() == "json" {
-		if rows == nil {
-			return nil
-		}
-		return jsonvalue.Append(nil, rows)
-	}
-	var text []byte
-	for _, row := range rows {
-		text = append(jsonvalue.Append(text, row), '\n')
-	}
-	return text
 }

@@ -1,7 +1,9 @@
 package interp_test
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +37,7 @@ func TestBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inputs, err := selector.Batch(items)
+		inputs, err := interp.Collect(selector.Batch(interp.Each(items)))
 		texts := []string{}
 		for _, in := range inputs {
 			texts = append(texts, jsonvalue.String(in))
@@ -119,28 +121,32 @@ func TestFiles(t *testing.T) {
 		ARN:    "arn:aws:states:us-east-1:123456789012:mapRun:m/rows:8f2b",
 		Writer: &interp.ResultWriter{Parameters: jsonvalue.MustParse(`{"Bucket": "b", "Prefix": "out"}`)},
 	}
-	files, result := run.Files(someChildren())
-	var got []string
-	for _, f := range files {
-		got = append(got, f.Key)
+	text := func(kind string) string {
+		return string(bytes.Join(slices.Collect(run.FileText(slices.Values(someChildren()), kind)), nil))
 	}
-	if keys := strings.Join(got, " "); keys != "out/8f2b/FAILED_0.json out/8f2b/PENDING_0.json out/8f2b/SUCCEEDED_0.json out/8f2b/manifest.json" {
+	var got []string
+	for _, kind := range interp.ResultKinds {
+		got = append(got, run.FileKey(kind))
+	}
+	key, listed, result := run.Manifest(map[string]int64{"FAILED": 3})
+	if keys := strings.Join(append(got, key), " "); keys != "out/8f2b/FAILED_0.json out/8f2b/PENDING_0.json out/8f2b/SUCCEEDED_0.json out/8f2b/manifest.json" {
 		t.Error(keys)
 	}
 	if got := jsonvalue.String(result); got != `{"MapRunArn":"arn:aws:states:us-east-1:123456789012:mapRun:m/rows:8f2b","ResultWriterDetails":{"Bucket":"b","Key":"out/8f2b/manifest.json"}}` {
 		t.Error(got)
 	}
 	wantFailed := `[{"ExecutionArn":"arn:2","Input":"2","InputDetails":{"Included":true},"Name":"2","Error":"Oh","Cause":"no","StartDate":"2026-01-02T03:04:05.000Z","StateMachineArn":"arn:m","Status":"FAILED","StopDate":"2026-01-02T03:04:05.000Z"}]`
-	if got := string(files[0].Text); got != wantFailed {
+	if got := text("FAILED"); got != wantFailed {
 		t.Error(got)
 	}
-	manifest := jsonvalue.MustParse(string(files[3].Text)).(*jsonvalue.Object)
-	if bucket, _ := manifest.Get("DestinationBucket"); bucket != "b" {
-		t.Error(string(files[3].Text))
+	if want := `{"DestinationBucket":"b","MapRunArn":"arn:aws:states:us-east-1:123456789012:mapRun:m/rows:8f2b","ResultFiles":{"FAILED":[{"Key":"out/8f2b/FAILED_0.json","Size":3}],"PENDING":[],"SUCCEEDED":[]}}`; string(listed) != want {
+		t.Error(string(listed))
 	}
 	run.Writer.OutputType, run.Writer.Transformation = "JSONL", "FLATTEN"
-	files, _ = run.Files(someChildren())
-	if got := string(files[2].Text); files[2].Key != "out/8f2b/SUCCEEDED_0.jsonl" || got != "1\n2\n{\"a\":1}\n" {
-		t.Errorf("%s: %q", files[2].Key, got)
+	if key, got := run.FileKey("SUCCEEDED"), text("SUCCEEDED"); key != "out/8f2b/SUCCEEDED_0.jsonl" || got != "1\n2\n{\"a\":1}\n" {
+		t.Errorf("%s: %q", key, got)
+	}
+	if got := text("NONE OF THESE"); got != "" {
+		t.Errorf("a file of nothing: %q", got)
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stepworks/stepworks/local/internal/asl"
 	"github.com/stepworks/stepworks/local/internal/asl/interp"
-	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
 // fataler is what a runner needs of a test.
@@ -98,15 +97,8 @@ func (r *runner) mapRun(t fataler, c interp.StartMapRun) interp.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var items []jsonvalue.Value
-	for i, item := range c.Items {
-		v, err := selector.Item(i, item)
-		if err != nil {
-			return failedRun(c, err)
-		}
-		items = append(items, v)
-	}
-	if items, err = selector.Batch(items); err != nil {
+	items, err := interp.Collect(selector.Inputs(interp.Each(c.Items)))
+	if err != nil {
 		return failedRun(c, err)
 	}
 	var children []interp.Child

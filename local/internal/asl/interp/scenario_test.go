@@ -288,7 +288,7 @@ func (s *scenario) startMapRun(c interp.StartMapRun) {
 		}
 		items = append(items, v)
 	}
-	inputs, err := selector.Batch(items)
+	inputs, err := interp.Collect(selector.Batch(interp.Each(items)))
 	if err != nil {
 		fmt.Fprintf(&s.out, "    batches: %v\n", err)
 	}
