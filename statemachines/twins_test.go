@@ -38,10 +38,10 @@ func runTwin(t *testing.T, file, input string, tasks answers) twinRun {
 }
 
 // compareTwins runs a machine and its twin with the same input and answers.
-func compareTwins(t *testing.T, name, what, input string, tasks answers) {
+func compareTwins(t *testing.T, name, what, input string, tasks func() answers) {
 	t.Helper()
-	one := runTwin(t, name+".asl.json", input, tasks)
-	two := runTwin(t, "testdata/"+name+".jsonata.asl.json", input, tasks)
+	one := runTwin(t, name+".asl.json", input, tasks())
+	two := runTwin(t, "testdata/"+name+".jsonata.asl.json", input, tasks())
 	assert.Equal(t, one.path, two.path, what)
 	assert.Equal(t, one.status, two.status, what)
 	assert.Equal(t, one.err, two.err, "%s: %s", what, two.cause)
@@ -58,6 +58,23 @@ func compareTwins(t *testing.T, name, what, input string, tasks answers) {
 
 func TestTwinOfOrderProcessing(t *testing.T) {
 	for _, w := range ways {
-		compareTwins(t, "order-processing", w.what, w.input, good(w.answers))
+		compareTwins(t, "order-processing", w.what, w.input, func() answers { return good(w.answers) })
 	}
+}
+
+func TestTwinOfJobPoller(t *testing.T) {
+	for what, looks := range map[string][]string{
+		"done at the third look": {"RUNNING", "RUNNING", "SUCCEEDED"},
+		"failed":                 {"RUNNING", "FAILED"},
+		"never done":             {"RUNNING"},
+		"an odd status":          {"PAUSED", "SUCCEEDED"},
+	} {
+		for _, input := range []string{jobInput, `{"job":{}}`} {
+			compareTwins(t, "job-poller", what, input, func() answers {
+				return answers{"Submit Job": answer(`"job_1"`), "Get Job Status": texts(looks...), "Get Final Job Status": answer(jobReport)}
+			})
+		}
+	}
+	refused := func() answers { return answers{"Submit Job": breaks("Input.Malformed")} }
+	compareTwins(t, "job-poller", "refused", jobInput, refused)
 }
