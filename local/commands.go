@@ -43,14 +43,15 @@ func (o where) logger() *slog.Logger {
 
 type upCommand struct {
 	where
-	Port   int               `default:"4566" help:"The endpoint's port; 0 takes any free one."`
-	Empty  bool              `help:"Deploy nothing: a bare AWS. What nobody has set up permissions for is allowed: roles never made, resources without any policy."`
-	Memory bool              `help:"Keep no state on disk."`
-	State  string            `default:".local" placeholder:"DIR" help:"Where the state is kept."`
-	Route  map[string]string `placeholder:"HOST=URL" help:"Where HTTP tasks and API destinations find a host; may be given again."`
-	Debug  string            `placeholder:"FUNCTION" help:"The function, by its logical id in the template, that runs under Delve: it waits for an editor or dlv connect, without time limits."`
-	Watch  bool              `default:"true" negatable:"" help:"Bring changed sources, state machines and templates to what runs."`
-	Time   string            `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`
+	Port        int               `default:"4566" help:"The endpoint's port; 0 takes any free one."`
+	ConsolePort int               `default:"4567" help:"The web console's port; 0 takes any free one, -1 serves none."`
+	Empty       bool              `help:"Deploy nothing: a bare AWS. What nobody has set up permissions for is allowed: roles never made, resources without any policy."`
+	Memory      bool              `help:"Keep no state on disk."`
+	State       string            `default:".local" placeholder:"DIR" help:"Where the state is kept."`
+	Route       map[string]string `placeholder:"HOST=URL" help:"Where HTTP tasks and API destinations find a host; may be given again."`
+	Debug       string            `placeholder:"FUNCTION" help:"The function, by its logical id in the template, that runs under Delve: it waits for an editor or dlv connect, without time limits."`
+	Watch       bool              `default:"true" negatable:"" help:"Bring changed sources, state machines and templates to what runs."`
+	Time        string            `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`
 }
 
 // Run keeps the local AWS up until it is interrupted. Standard output carries
@@ -79,6 +80,9 @@ func (c *upCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer forget()
+	if err := c.console(ctx, s); err != nil {
+		return err
+	}
 	fmt.Println("ready", s.URL())
 	if !c.Empty {
 		fmt.Fprintf(os.Stderr, "The AWS CLI and SDKs reach it after: eval \"$(go run ./local env)\"\nStop it with Ctrl-C; its state stays in %s.\n", c.State)
@@ -109,6 +113,25 @@ func (c *upCommand) deploy(ctx context.Context, s *stack.Stack) error {
 		}()
 	}
 	return nil
+}
+
+// usualConsolePort is the default of --console-port.
+const usualConsolePort = 4567
+
+// console serves the web console, with the project's sample events.
+func (c *upCommand) console(ctx context.Context, s *stack.Stack) error {
+	if c.ConsolePort < 0 {
+		return nil
+	}
+	samples := os.DirFS(filepath.Join(filepath.Dir(c.Template), "events", "put"))
+	url, err := s.ServeConsole(ctx, c.ConsolePort, samples)
+	if err != nil && c.ConsolePort == usualConsolePort { // another local AWS has it
+		url, err = s.ServeConsole(ctx, 0, samples)
+	}
+	if err == nil {
+		fmt.Fprintln(os.Stderr, "console", url)
+	}
+	return err
 }
 
 func (o where) deployment(progress *os.File) stack.Deployment {

@@ -118,7 +118,7 @@ func (state *busState) keepers(ev *event) []string {
 func (s *Service) accept(ctx context.Context, events []*event) error {
 	var work accepted
 	for _, ev := range events {
-		at := s.Journal.Record(ctx, journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Detail: ev.value})
+		at := s.Journal.Record(ctx, journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Where: ev.bus, Detail: ev.value})
 		state, err := s.state(ev.bus)
 		if err != nil {
 			return err

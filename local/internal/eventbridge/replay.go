@@ -192,7 +192,7 @@ func (s *Service) replayed(ctx context.Context, r replay, e archivedEvent, state
 	}
 	envelope = envelope.With("replay-name", r.Name)
 	ev := &event{id: e.ID, bus: r.Bus, ingested: s.Clock.Now(), trace: e.Trace, source: text(envelope, "source"), kind: text(envelope, "detail-type"), value: envelope, text: jsonvalue.Append(nil, envelope)}
-	at := s.Journal.Record(ctx, journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Detail: envelope})
+	at := s.Journal.Record(ctx, journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Where: ev.bus, Detail: envelope})
 	matched, err := state.patterns.Match(ev.text)
 	if err != nil {
 		return nil

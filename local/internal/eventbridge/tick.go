@@ -89,7 +89,7 @@ func (s *Service) trigger(name string, due time.Time) {
 			return nil // changed meanwhile
 		}
 		ev := s.newEvent(defaultBus, "aws.events", "Scheduled Event", due, []string{s.ruleARN(defaultBus, name)}, object())
-		ctx := s.Journal.Record(context.Background(), journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Detail: ev.value})
+		ctx := s.Journal.Record(context.Background(), journal.Entry{Kind: journal.EventReceived, Subject: ev.id, Name: ev.kind, Where: ev.bus, Detail: ev.value})
 		deliveries = s.deliveriesOf(ctx, ev, matchRule{rule: r, targets: targetsOf(tx, r)})
 		s.courier.Store(tx, deliveries)
 		return putTick(tx, name, t)

@@ -99,7 +99,7 @@ func (p *pen) box(v *vertex, dx, dy float64) {
 	p.printf(`<text class="name" x="%s" y="%s">%s</text><text class="words" x="%s" y="%s">%s</text>`,
 		num(x+20), num(y+20), esc(clip(s.Name, maxName)), num(x+20), num(y+35), esc(v.words))
 	if mark.Note != "" {
-		p.printf(`<text class="note" x="%s" y="%s">%s</text>`, num(x+v.w-8), num(y+14), esc(mark.Note))
+		p.printf(`<text class="note" x="%s" y="%s">%s</text>`, num(x+v.w-4), num(y-4), esc(mark.Note))
 	}
 	p.printf("</g>")
 	if link != "" {

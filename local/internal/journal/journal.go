@@ -50,6 +50,7 @@ type Entry struct {
 	Kind    Kind
 	Subject string
 	Name    string          // a short name for people
+	Where   string          // of an event: its bus
 	Error   string          // what went wrong, if something did
 	Detail  jsonvalue.Value // redacted on the way in
 }

@@ -67,6 +67,7 @@ type Stack struct {
 	cfn      *cloudformation.Service
 	listener net.Listener
 	http     *http.Server
+	console  *http.Server // nil unless served
 }
 
 // Start makes the services and listens on a loopback address.
@@ -136,11 +137,12 @@ const closePatience = 3 * time.Second
 func (s *Stack) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 	defer cancel()
+	consoleErr := s.closeConsole(ctx)
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) { // long polls: they end now
 		err = s.http.Close()
 	}
 	s.cfn.Close()
 	s.services.close(ctx)
-	return errors.Join(err, s.closeStore())
+	return errors.Join(consoleErr, err, s.closeStore())
 }
