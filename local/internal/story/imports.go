@@ -15,11 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// What testdata/imports/products.csv holds: 60 products, one of them again, and
+// What testdata/imports/products.csv holds: 24 products, one of them again, and
 // six rows that cannot come in.
 const (
 	importFile  = "testdata/imports/products.csv"
-	importGood  = 60
+	importGood  = 24
 	importAgain = 1
 	importBad   = 6
 )
