@@ -15,17 +15,30 @@ import (
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
-// blobs are the members that are bytes: text or JSON in a definition, text in a
-// result, base64 on the way to the service.
-var blobs = map[string]struct{ in, out string }{
-	"lambda:Invoke":                 {"Payload", "Payload"},
-	"s3:PutObject":                  {"Body", ""},
-	"s3:UploadPart":                 {"Body", ""},
-	"s3:GetObject":                  {"", "Body"},
-	"secretsmanager:CreateSecret":   {"SecretBinary", ""},
-	"secretsmanager:PutSecretValue": {"SecretBinary", ""},
-	"secretsmanager:UpdateSecret":   {"SecretBinary", ""},
-	"secretsmanager:GetSecretValue": {"", "SecretBinary"},
+// blob is a member that is bytes: text or JSON in a definition, text in a result,
+// base64 on the way to the service. AWS uploads every body to S3 as JSON, text
+// with its quotes (recorded: the checksum of a body "text data").
+type blob struct {
+	in, out string
+	quoted  bool
+}
+
+var blobs = map[string]blob{
+	"lambda:Invoke":                 {in: "Payload", out: "Payload"},
+	"s3:PutObject":                  {in: "Body", quoted: true},
+	"s3:UploadPart":                 {in: "Body", quoted: true},
+	"s3:GetObject":                  {out: "Body"},
+	"secretsmanager:CreateSecret":   {in: "SecretBinary"},
+	"secretsmanager:PutSecretValue": {in: "SecretBinary"},
+	"secretsmanager:UpdateSecret":   {in: "SecretBinary"},
+	"secretsmanager:GetSecretValue": {out: "SecretBinary"},
+}
+
+func (b blob) bytes(v jsonvalue.Value) []byte {
+	if b.quoted {
+		return jsonvalue.Append(nil, v)
+	}
+	return payload(v)
 }
 
 func (s *Service) callSDK(c *call) answer {
@@ -34,7 +47,7 @@ func (s *Service) callSDK(c *call) answer {
 		return failed("States.Runtime", unsupported(c.Resource))
 	}
 	blob := blobs[n.local+":"+c.Resource.Operation()]
-	params := encodeBlob(withChecksum(c, n), blob.in)
+	params := blob.encode(withChecksum(c, n, blob))
 	if n.local == "states" {
 		params = asText(asText(params, "Input"), "Output") // JSON where the API wants JSON text
 	}
@@ -48,9 +61,9 @@ func (s *Service) callSDK(c *call) answer {
 // withChecksum adds the checksum that an SDK sends with what it uploads unless
 // told otherwise, and that S3 repeats in its answer.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
-func withChecksum(c *call, n names) jsonvalue.Value {
+func withChecksum(c *call, n names, b blob) jsonvalue.Value {
 	o, ok := c.Parameters.(*jsonvalue.Object)
-	if !ok || n.local != "s3" || c.Resource.Operation() != "PutObject" {
+	if !ok || n.local != "s3" || c.Resource.Operation() != "PutObject" || !o.Has("Body") {
 		return c.Parameters
 	}
 	for name := range o.All() {
@@ -58,16 +71,16 @@ func withChecksum(c *call, n names) jsonvalue.Value {
 			return o
 		}
 	}
-	sum := crc32.ChecksumIEEE(payload(member(o, "Body")))
+	sum := crc32.ChecksumIEEE(b.bytes(member(o, "Body")))
 	return o.With("ChecksumCRC32", base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum)))
 }
 
-func encodeBlob(params jsonvalue.Value, name string) jsonvalue.Value {
+func (b blob) encode(params jsonvalue.Value) jsonvalue.Value {
 	o, ok := params.(*jsonvalue.Object)
-	if !ok || name == "" || !o.Has(name) {
+	if !ok || b.in == "" || !o.Has(b.in) {
 		return params
 	}
-	return o.With(name, base64.StdEncoding.EncodeToString(payload(member(o, name))))
+	return o.With(b.in, base64.StdEncoding.EncodeToString(b.bytes(member(o, b.in))))
 }
 
 func decodeBlob(v jsonvalue.Value, name string) jsonvalue.Value {
