@@ -49,7 +49,7 @@ type running struct {
 
 func (r *running) start() {
 	r.t.Helper()
-	r.cmd = exec.Command(filepath.Join(r.dir, "local"), "up", "--port", "0", "--no-watch", "--template", "../template.yaml", "--state", filepath.Join(r.dir, "state"))
+	r.cmd = exec.Command(filepath.Join(r.dir, "local"), "up", "--port", "0", "--console-port=-1", "--no-watch", "--template", "../template.yaml", "--state", filepath.Join(r.dir, "state"))
 	r.cmd.Stderr = os.Stderr
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := r.cmd.StdoutPipe()
@@ -90,7 +90,7 @@ func (r *running) measure() {
 		}
 		pid := strings.Split(path, "/")[2]
 		exe, err := os.Readlink("/proc/" + pid + "/exe")
-		if group, gerr := pgid(pid); err != nil || gerr != nil || group != r.cmd.Process.Pid {
+		if err != nil || !strings.HasPrefix(exe, r.dir) { // the runtime, and the programs under its state
 			continue
 		}
 		_, rest, _ := strings.Cut(string(text), "VmHWM:")
@@ -98,14 +98,6 @@ func (r *running) measure() {
 		name := filepath.Base(exe)
 		r.peaks[name] = max(r.peaks[name], kib/1024)
 	}
-}
-
-func pgid(pid string) (int, error) {
-	n, err := strconv.Atoi(pid)
-	if err != nil {
-		return 0, err
-	}
-	return syscall.Getpgid(n)
 }
 
 func (r *running) invoke(function string, in, out any) {
