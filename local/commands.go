@@ -128,10 +128,11 @@ func (c *upCommand) console(ctx context.Context, s *stack.Stack) error {
 	if err != nil && c.ConsolePort == usualConsolePort { // another local AWS has it
 		url, err = s.ServeConsole(ctx, 0, samples)
 	}
-	if err == nil {
-		fmt.Fprintln(os.Stderr, "console", url)
+	if err != nil {
+		return err
 	}
-	return err
+	fmt.Fprintln(os.Stderr, "console", url)
+	return os.WriteFile(filepath.Join(c.State, consoleFile), []byte(url+"\n"), 0o600)
 }
 
 func (o where) deployment(progress *os.File) stack.Deployment {

@@ -6,6 +6,7 @@
 //	go run ./local check   say what is wrong with template and machines, file and line
 //	go run ./local exec    run one state machine with mocked tasks, in virtual time
 //	go run ./local graph   draw a state machine, as SVG
+//	go run ./local watch   tell what happens in the running local AWS, as it happens
 //	go run ./local new     make a step: folder, handler, test, sample, and its part of the template
 //	go run ./local explain say of every rule whether an event matches it, and why not
 //	go run ./local invoke  invoke one function of the template
@@ -35,6 +36,7 @@ type commands struct {
 	Check   checkCommand   `cmd:"" help:"Say what is wrong with the template and its state machines, with file and line."`
 	Exec    execCommand    `cmd:"" help:"Run one state machine with mocked tasks, in virtual time."`
 	Graph   graphCommand   `cmd:"" help:"Draw a state machine as SVG, on standard output."`
+	Watch   watchCommand   `cmd:"" help:"Tell what happens in the running local AWS, as it happens."`
 	New     newCommand     `cmd:"" help:"Make something new that follows the conventions."`
 	Explain explainCommand `cmd:"" help:"Say of every rule whether an event matches it, and why not."`
 	Invoke  invokeCommand  `cmd:"" help:"Invoke one function of the template."`

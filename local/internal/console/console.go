@@ -81,6 +81,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /buckets/{name}", c.bucket)
 	mux.HandleFunc("GET /time", c.time)
 	mux.HandleFunc("GET /live", c.live)
+	mux.HandleFunc("GET /journal", c.journal)
 	mux.HandleFunc("GET /assets/{file}", asset)
 	c.actions(mux)
 	return c.guard(mux)

@@ -160,7 +160,7 @@ func causes(entries []journal.Entry, e journal.Entry) []branch {
 var kindWords = map[journal.Kind]string{
 	journal.EventReceived: "event", journal.RuleMatched: "matched rule", journal.Delivered: "delivered to", journal.DeliveryFailed: "not delivered to",
 	journal.DeadLettered: "dead letter to", journal.ExecutionStarted: "execution of", journal.ExecutionEnded: "execution ended", journal.InvocationStarted: "invocation of",
-	journal.InvocationEnded: "invocation ended", journal.MessageSent: "message", journal.AlarmChanged: "alarm", journal.PermissionRefused: "permission refused", journal.ResourceChanged: "changed",
+	journal.InvocationEnded: "invocation ended", journal.MessageSent: "message", journal.AlarmChanged: "alarm", journal.PermissionRefused: "permission refused", journal.ResourceChanged: "changed", journal.StateEntered: "entered",
 }
 
 func branchOf(e journal.Entry, depth int) branch {

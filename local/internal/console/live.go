@@ -4,8 +4,10 @@ package console
 // more than that something happened. The page then asks for itself again.
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/stepworks/stepworks/local/internal/journal"
@@ -42,6 +44,47 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(liveBeat):
 		case <-more:
 			time.Sleep(liveEvery)
+		}
+	}
+}
+
+// line is an entry of the journal as `watch` reads it.
+type line struct {
+	ID    uint64    `json:"id"`
+	Cause uint64    `json:"cause,omitempty"`
+	Time  time.Time `json:"time"`
+	Kind  string    `json:"kind"`
+	Words string    `json:"words"`
+	Name  string    `json:"name"`
+	About string    `json:"about,omitempty"`
+	Error string    `json:"error,omitempty"`
+}
+
+// journal streams what happens, a line of JSON an entry, from the start or, with
+// ?after=, from there on, until the client leaves.
+func (c *Console) journal(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	flush, enc := http.NewResponseController(w), json.NewEncoder(w)
+	last, _ := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64)
+	for {
+		entries, more := c.Journal.After(last, 1000)
+		for _, e := range entries {
+			last = e.ID
+			b := branchOf(e, 0)
+			if enc.Encode(line{e.ID, e.Cause, e.Time, string(e.Kind), b.Words, b.Name, e.Subject, redacted(e.Error)}) != nil {
+				return
+			}
+		}
+		if flush.Flush() != nil {
+			return
+		}
+		if len(entries) > 0 {
+			continue
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-more:
 		}
 	}
 }

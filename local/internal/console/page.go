@@ -147,10 +147,10 @@ var contentTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "
 func asset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	text, err := files.ReadFile("assets/" + name)
-	switch {
-	case name == "graph.css":
+	if name == "graph.css" {
 		text, err = []byte(graph.Style), nil
-	case err != nil || strings.Contains(name, "/"):
+	}
+	if err != nil || strings.Contains(name, "/") {
 		http.NotFound(w, r)
 		return
 	}
