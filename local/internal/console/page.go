@@ -146,13 +146,13 @@ var contentTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "
 
 func asset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
-	text, err := files.ReadFile("assets/" + name)
-	if name == "graph.css" {
-		text, err = []byte(graph.Style), nil
-	}
-	if err != nil || strings.Contains(name, "/") {
-		http.NotFound(w, r)
-		return
+	text := []byte(graph.Style)
+	if name != "graph.css" {
+		var err error
+		if text, err = files.ReadFile("assets/" + name); err != nil || strings.Contains(name, "/") {
+			http.NotFound(w, r)
+			return
+		}
 	}
 	w.Header().Set("Content-Type", contentTypes[path.Ext(name)])
 	w.Header().Set("Cache-Control", "max-age=60")

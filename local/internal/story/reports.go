@@ -250,7 +250,9 @@ func (w *World) noSecrets(ctx context.Context, r run, t trace) error {
 		if h.TaskScheduledEventDetails == nil {
 			continue
 		}
-		var asked struct{ Entries []struct{ Detail struct{ TaskToken string } } }
+		var asked struct {
+			Entries []struct{ Detail struct{ TaskToken string } }
+		}
 		if json.Unmarshal([]byte(*h.TaskScheduledEventDetails.Parameters), &asked) != nil || len(asked.Entries) == 0 {
 			continue
 		}
