@@ -198,3 +198,45 @@ func TestOrderApproval(t *testing.T) {
 			closed + "ApprovalRejected", "ApprovalRejected", ""},
 	})
 }
+
+func TestOrderPaymentCallback(t *testing.T) {
+	called := `{"orderId":"A","status":"success","paymentId":"pay_1","transactionId":"txn_1"}`
+	usual := answers{
+		"ValidateOrder": answer(valid), "CheckInventory": answer(reserved), "RequestPayment": answer(called), "RecordPayment": answer(paid), "ProcessFulfillment": answer(shipped),
+		"ReleaseInventory": answer(released), "RefundPayment": answer(`{}`), "AnnounceFailure": answer(`{}`), "AnnounceFulfillment": answer(`{}`), "RequestManualReview": answer(`{}`),
+	}
+	refunded := "ReleaseInventory, FulfilledAfterAll?, RefundPayment, AnnounceFailure, WhichFailure?, "
+	routes := []route{
+		{"paid by callback", placed, nil, "InventoryAvailable?, RequestPayment, RecordPayment, ProcessFulfillment, OrderCompleted", "", ""},
+		{"not an order", placed, answers{"ValidateOrder": answer(invalid)}, "OrderValid?, OrderValidationFailed", "OrderValidationFailed", ""},
+		{"not checked", placed, answers{"ValidateOrder": breaks("Access.Denied")}, "ValidateOrder, OrderValidationFailed", "OrderValidationFailed", ""},
+		{"placed before", placed, answers{"ValidateOrder": answer(twin)}, "OrderValid?, HandledElsewhere", "", ""},
+		{"too little stock", placed, answers{"CheckInventory": answer(short)}, "NoteOutOfStock, " + compensated + "InsufficientInventory", "InsufficientInventory", ""},
+		{"stock not checked", placed, answers{"CheckInventory": breaks("Access.Denied")}, "NoteInventoryTrouble, " + refunded + "InventoryCheckFailed", "InventoryCheckFailed", ""},
+		{"taken over at the stock", placed, answers{"CheckInventory": breaks("Order.Superseded")}, "CheckInventory, HandledElsewhere", "", ""},
+		{"the gateway says no", placed, answers{"RequestPayment": simulate.Fails("ExternalProcessFailed", "card expired")}, "NotePaymentDeclined, " + compensated + "PaymentFailed", "PaymentFailed", ""},
+		{"the gateway falls silent", placed, answers{"RequestPayment": simulate.Never()}, "RequestPayment, NotePaymentTimedOut, " + refunded + "PaymentTimedOut", "PaymentTimedOut", ""},
+		{"the gateway is at it for ever", placed, answers{"RequestPayment": simulate.Beating(simulate.Never(), 200*time.Second, 400*time.Second, 600*time.Second, 800*time.Second)},
+			"RequestPayment, NotePaymentTimedOut, " + refunded + "PaymentTimedOut", "PaymentTimedOut", ""},
+		{"the gateway cannot be asked", placed, answers{"RequestPayment": breaks("Internal.Unexpected")}, "NotePaymentTrouble, " + refunded + "PaymentProcessingFailed", "PaymentProcessingFailed", ""},
+		{"taken over while waiting", placed, answers{"RequestPayment": breaks("Order.Superseded")}, "RequestPayment, HandledElsewhere", "", ""},
+		{"payment not written down", placed, answers{"RecordPayment": breaks("Input.Malformed")}, "RecordPayment, NotePaymentTrouble, " + refunded + "PaymentProcessingFailed", "PaymentProcessingFailed", ""},
+		{"closed while paying", placed, answers{"RecordPayment": breaks("Order.Superseded")}, "RecordPayment, HandledElsewhere", "", ""},
+		{"each step passes its trouble by", placed, answers{"ValidateOrder": troubles(valid), "CheckInventory": troubles(reserved),
+			"RequestPayment": inTurn("Lambda.TooManyRequestsException", "Runtime.ExitError", called), "RecordPayment": troubles(paid), "ProcessFulfillment": troubles(shipped)}, "OrderCompleted", "", ""},
+	}
+	m := follow(t, "order-payment-callback.asl.json", usual, append(routes, compensationRoutes(placed, "RecordPayment, ProcessFulfillment, ", "WhichFailure?, ")...))
+
+	// A heartbeat every 200 s keeps the task waiting, but not for longer than 900 s.
+	for name, want := range map[string]time.Duration{"silent": 300 * time.Second, "beating": 900 * time.Second} {
+		task := simulate.Never()
+		if name == "beating" {
+			task = simulate.Beating(task, 200*time.Second, 400*time.Second, 600*time.Second, 800*time.Second)
+		}
+		for state, then := range usual {
+			m.Task(state, then)
+		}
+		m.Task("RequestPayment", task)
+		assert.Equal(t, want, m.Run(placed).Took, name)
+	}
+}

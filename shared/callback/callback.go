@@ -187,33 +187,39 @@ func (d Desk) Settle(ctx context.Context, orderID string, o Outcome) (row Row, f
 	if err != nil {
 		return row, !refused, err
 	}
-	return d.answered(ctx, row, !open && !refused, o.At), !refused, nil
+	return d.answered(ctx, row, open, !refused, o.At), !refused, nil
 }
 
-// answered takes the token off the row; late says that nobody waited any more. A
-// row that has another token now, or none, is left to whoever did that.
-func (d Desk) answered(ctx context.Context, row Row, late bool, at time.Time) Row {
-	after, refused, err := d.update(ctx, row.OrderID, table.Write{
+// answered takes the token off the row, and notes whether anybody heard: open says
+// that this call was heard, first that it brought the outcome. One that was not
+// heard though another delivery was, a moment before, does not overwrite that.
+func (d Desk) answered(ctx context.Context, row Row, open, first bool, at time.Time) Row {
+	w := table.Write{
 		Update:    "SET answeredAt = :now, late = :late REMOVE taskToken",
-		Condition: "taskToken = :token",
-		Values:    map[string]any{":now": stamp(at), ":late": late, ":token": row.TaskToken},
-	})
-	if err != nil || refused {
-		row.TaskToken, row.Late = "", late
+		Condition: "attribute_exists(orderId)",
+		Values:    map[string]any{":now": stamp(at), ":late": !open && first},
+	}
+	if !open {
+		w.Condition, w.Values[":token"] = "taskToken = :token", row.TaskToken
+	}
+	after, refused, err := d.update(ctx, row.OrderID, w)
+	if err != nil || refused && after.Status == "" {
+		row.TaskToken, row.Late = "", !open && first
 		return row // it was answered, which is what counts; the next delivery tidies up
 	}
 	return after
 }
 
 // Beat tells the workflow that its answer is being worked on. It reports false
-// when nobody waits any more.
-func (d Desk) Beat(ctx context.Context, orderID string) (waiting bool, err error) {
-	row, err := d.Find(ctx, orderID)
+// when nobody waits any more; the row says whether that is because it is settled.
+func (d Desk) Beat(ctx context.Context, orderID string) (row Row, waiting bool, err error) {
+	row, err = d.Find(ctx, orderID)
 	if err != nil || row.TaskToken == "" || row.Settled() {
-		return false, err
+		return row, false, err
 	}
 	_, err = d.Tasks.SendTaskHeartbeat(ctx, &sfn.SendTaskHeartbeatInput{TaskToken: &row.TaskToken})
-	return closed(err)
+	waiting, err = closed(err)
+	return row, waiting, err
 }
 
 // answer sends the row's outcome to whoever has the token; open is false when

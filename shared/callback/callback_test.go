@@ -45,7 +45,7 @@ func TestLifeOfAQuestion(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, callback.Row{OrderID: "A", Status: "pending", TaskToken: "T", ExecutionID: "E1", Request: `{"amount":5}`,
 		OpenedAt: "2026-11-21T12:00:00.000Z", Deadline: "2026-11-21T13:00:00.000Z", ExpiresAt: noon.Add(time.Hour + 30*24*time.Hour).Unix()}, opened)
-	waiting, err := d.Beat(t.Context(), "A")
+	_, waiting, err := d.Beat(t.Context(), "A")
 	require.NoError(t, err)
 	assert.True(t, waiting)
 
@@ -61,7 +61,7 @@ func TestLifeOfAQuestion(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, first)
 	assert.Equal(t, "yes", again.Status, "the first outcome counts")
-	waiting, err = d.Beat(t.Context(), "A")
+	_, waiting, err = d.Beat(t.Context(), "A")
 	require.NoError(t, err)
 	assert.False(t, waiting)
 	got, _ := tasks.Answer("T")
@@ -83,7 +83,7 @@ func TestNobodyAsked(t *testing.T) {
 	d, _, _ := setUp()
 	_, _, err := d.Settle(t.Context(), "A", says("yes"))
 	assert.Equal(t, failure.CallbackNotFound, failure.NameOf(err))
-	_, err = d.Beat(t.Context(), "A")
+	_, _, err = d.Beat(t.Context(), "A")
 	assert.Equal(t, failure.CallbackNotFound, failure.NameOf(err))
 	_, err = d.Find(t.Context(), "A")
 	assert.Equal(t, failure.CallbackNotFound, failure.NameOf(err))

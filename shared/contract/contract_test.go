@@ -87,6 +87,7 @@ type stepInput struct {
 
 	Action    string `json:"action,omitempty"`
 	PaymentID string `json:"paymentId,omitempty"`
+	TxnID     string `json:"transactionId,omitempty"`
 	Failure   string `json:"failure,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 
@@ -107,6 +108,9 @@ func TestSamplesOfInputs(t *testing.T) {
 		}
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
+		if strings.HasSuffix(path, "paymentGateway.json") {
+			continue // a queue's batch: its handler's test reads it
+		}
 		if strings.HasSuffix(path, "paymentCompleted.json") {
 			var event struct {
 				Version   string

@@ -9,9 +9,11 @@ package payment
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stepworks/stepworks/shared/money"
@@ -94,3 +96,16 @@ func (s Simulator) Declines(orderID string) bool {
 	h.Write([]byte(orderID))
 	return int(h.Sum64()%100) < s.DeclinePercent
 }
+
+// Request is what an external gateway is asked, by a message: it has no task token
+// in it. The gateway answers with the event Payment Result, under the order's id.
+type Request struct {
+	OrderID    string      `json:"orderId"`
+	CustomerID string      `json:"customerId"`
+	Amount     json.Number `json:"amount"`
+	Currency   string      `json:"currency"`
+}
+
+// Loses tells whether the simulated gateway loses a request, so that nobody is
+// called back: it does so with orders whose id begins with LOST-.
+func (s Simulator) Loses(orderID string) bool { return strings.HasPrefix(orderID, "LOST-") }

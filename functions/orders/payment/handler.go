@@ -21,8 +21,11 @@ import (
 // Input is what the step takes.
 type Input struct {
 	order.Step
-	Action string      `json:"action"` // "refund", or empty to charge
+	Action string      `json:"action"` // "refund", "record", or empty to charge
 	Amount json.Number `json:"amount"` // what the caller believes the total to be; may be absent
+
+	PaymentID     string `json:"paymentId"`     // to record: what an external gateway has charged
+	TransactionID string `json:"transactionId"` // likewise
 }
 
 // Result is the answer, in the words of both contracts.
@@ -58,8 +61,10 @@ func (h handler) handle(ctx context.Context, in Input) (Result, error) {
 		return h.pay(ctx, record, in)
 	case "refund":
 		return h.refund(ctx, record, in.Execution)
+	case "record":
+		return h.record(ctx, record, in)
 	}
-	return Result{}, failure.New(failure.InputMalformed, `action must be "refund" or absent, not %q`, in.Action)
+	return Result{}, failure.New(failure.InputMalformed, `action must be "refund", "record" or absent, not %q`, in.Action)
 }
 
 // pay charges, writes it down, and only then announces. A repetition finds the
@@ -82,6 +87,31 @@ func (h handler) pay(ctx context.Context, record order.Record, in Input) (Result
 			metric.Value(metric.OrderValue, json.Number(total.String()), "Currency", total.Currency)
 		}
 	}
+	return h.processed(ctx, record)
+}
+
+// record writes down and announces what an external gateway has charged.
+func (h handler) record(ctx context.Context, record order.Record, in Input) (Result, error) {
+	if in.PaymentID == "" || in.TransactionID == "" {
+		return Result{}, failure.New(failure.InputMalformed, "record: paymentId and transactionId must say what was charged for order %s", record.OrderID)
+	}
+	paid, err := h.book.RecordPayment(ctx, record.OrderID, in.Execution, in.PaymentID, in.TransactionID)
+	if err != nil {
+		return Result{}, h.giveBack(ctx, paid, err)
+	}
+	return h.processed(ctx, paid)
+}
+
+// giveBack refunds a payment that came too late: its order was closed.
+func (h handler) giveBack(ctx context.Context, record order.Record, err error) error {
+	if !record.Status.Failed() {
+		return err
+	}
+	return errors.Join(err, h.gateway.Refund(ctx, record.OrderID))
+}
+
+// processed announces a payment that stands on the order.
+func (h handler) processed(ctx context.Context, record order.Record) (Result, error) {
 	total, err := record.Total()
 	if err != nil {
 		return Result{}, err
@@ -112,8 +142,8 @@ func (h handler) charge(ctx context.Context, record order.Record, e order.Execut
 		return receipt, record, nil
 	}
 	paid, err := h.book.RecordPayment(ctx, record.OrderID, e, receipt.PaymentID, receipt.TransactionID)
-	if err != nil && paid.Status.Failed() {
-		return receipt, paid, errors.Join(err, h.gateway.Refund(ctx, record.OrderID))
+	if err != nil {
+		err = h.giveBack(ctx, paid, err)
 	}
 	return receipt, paid, err
 }

@@ -260,6 +260,38 @@ func TestRefund(t *testing.T) {
 	}
 }
 
+// TestRecord: an external gateway has charged, and called back, perhaps twice.
+func TestRecord(t *testing.T) {
+	in := sample(t, "payment-record")
+	w := setUp(t, order.Reserved)
+	for range 2 {
+		got, err := w.handle(t.Context(), in)
+		require.NoError(t, err)
+		assert.Equal(t, []any{"processed", "pay_1", "txn_1"}, []any{got.Status, got.PaymentID, got.TransactionID})
+	}
+	assert.Equal(t, order.Paid, w.record().Status)
+	assert.Equal(t, []string{completed, completed}, w.events.details)
+	assert.Zero(t, w.gateway.asked, "the gateway has charged already")
+
+	in.PaymentID = "pay_2"
+	_, err := w.handle(t.Context(), in)
+	assert.Equal(t, failure.OrderSuperseded, failure.NameOf(err), "an order has one payment")
+	in.TransactionID = ""
+	_, err = w.handle(t.Context(), in)
+	assert.Equal(t, failure.InputMalformed, failure.NameOf(err))
+}
+
+// TestRecordTooLate: the order was closed before the gateway called back; the money
+// goes back.
+func TestRecordTooLate(t *testing.T) {
+	w := setUp(t, order.PaymentFailed)
+	w.gateway.ledger["ORD-1001"] = 102998
+	_, err := w.handle(t.Context(), sample(t, "payment-record"))
+	assert.Equal(t, failure.OrderSuperseded, failure.NameOf(err))
+	assert.Empty(t, w.gateway.ledger)
+	assert.Empty(t, w.events.details)
+}
+
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")

@@ -1,6 +1,7 @@
 // Command payment is the third step of the order workflow: it charges an order
 // once and announces Payment Completed; asked with action "refund", it gives
-// back what was charged for an order that failed.
+// back what was charged for an order that failed, and with "record" it writes down
+// and announces what an external gateway has charged.
 //
 // In: [Input], the order's id in any contract. Out: [Result]. A decline is an
 // answer (paymentStatus failed). What is charged is the stored order's total; an

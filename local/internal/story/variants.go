@@ -17,6 +17,8 @@ import (
 
 var variantStories = []Story{
 	{Name: "parallel", Title: "Stock, customer and shipping are checked in parallel; nobody ships to the second order's country", tell: checkedInParallel},
+	{Name: "callback", Title: "The payment gateway calls back: paid, and declined", tell: gatewayCallsBack},
+	{Name: "callback-lost", Title: "The payment gateway never calls back", Virtual: true, tell: gatewayFallsSilent},
 }
 
 // byHand reads events/executions/NAME.json with a new order in it, of a customer
@@ -103,4 +105,68 @@ func checkedInParallel(ctx context.Context, w *World) error {
 	address["country"] = "XK"
 	far.order()["shippingAddress"] = address
 	return w.processed(ctx, "EnhancedOrderProcessing", far, "rejected", "ShippingUnavailable", e.taken())
+}
+
+// gatewayCallsBack lets the stand-in of the gateway call back by itself, and then
+// repeats what it said.
+func gatewayCallsBack(ctx context.Context, w *World) error {
+	if err := w.seed(ctx, seedStock); err != nil {
+		return err
+	}
+	e, err := w.byHand("order-payment-callback", "ORD-6001", accepted)
+	if err != nil {
+		return err
+	}
+	if err := w.processed(ctx, "OrderCallbackWorkflow", e, "fulfilled", "OrderCompleted", e.taken()); err != nil {
+		return err
+	}
+	if err := w.repeatResult(ctx, e.orderID(), "failed"); err != nil {
+		return err
+	}
+	no, err := w.byHand("order-payment-callback", "ORD-6002", refused)
+	if err != nil {
+		return err
+	}
+	return w.processed(ctx, "OrderCallbackWorkflow", no, "payment_failed", "PaymentFailed", e.taken())
+}
+
+// repeatResult calls back with another result, which must change nothing.
+func (w *World) repeatResult(ctx context.Context, id, status string) error {
+	entries, err := w.sample("payment-result")
+	if err != nil {
+		return err
+	}
+	entries[0].detail["orderId"], entries[0].detail["result"] = id, map[string]any{"status": status}
+	w.say("callback once more, now %s", status)
+	if err := w.publish(ctx, entries...); err != nil {
+		return err
+	}
+	row, err := w.item(ctx, "CallbackTokens", "orderId", id)
+	if err != nil {
+		return err
+	}
+	w.say("request  %s", row["status"])
+	w.expect(row["status"] == "completed", "the first result must stand, but the request is %s", row["status"])
+	w.expect(row["taskToken"] == "", "a token that was answered must not be kept")
+	return nil
+}
+
+// gatewayFallsSilent: orders whose id begins with LOST- are lost by the stand-in.
+func gatewayFallsSilent(ctx context.Context, w *World) error {
+	if err := w.seed(ctx, seedStock); err != nil {
+		return err
+	}
+	e, err := w.byHand("order-payment-callback", "LOST-6003", accepted)
+	if err != nil {
+		return err
+	}
+	if err := w.processed(ctx, "OrderCallbackWorkflow", e, "payment_failed", "PaymentTimedOut", map[string]int{}); err != nil {
+		return err
+	}
+	record, err := w.item(ctx, "Orders", "orderId", e.orderID())
+	if err != nil {
+		return err
+	}
+	w.expect(record["refundedAt"] != "", "whatever the gateway may have charged must be given back")
+	return nil
 }
