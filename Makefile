@@ -11,11 +11,13 @@ ARCH    ?= arm64
 # What one function may weigh. Cold starts and the linker's dead code go by it:
 # net/rpc or text/template alone would cost a third more.
 MAX_MB  ?= 12
+# How many granted actions `make permissions` takes away in turn.
+MUTATE  ?= 4
 
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test conformance race cover build deploy lint fmt bench slow clean
+.PHONY: help run up test conformance race cover build deploy lint fmt bench slow clean permissions
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,11 +63,15 @@ fmt: ## format
 bench: ## benchmarks, as ratios against a baseline of the same run
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./functions ./local/... ./shared/...
 
+permissions: ## what the roles are granted and never use, and whether a story notices when an action is taken away (MUTATE=N; -1: every one)
+	$(GO) run ./local iam --mutate $(MUTATE)
+
 slow: ## long fuzzing and crash tests, beyond the sample that `make test` runs
 	@for pkg in $$($(GO) list ./local/... ./shared/...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$pkg || exit 1; \
 	  done; done
+	$(GO) run ./local iam --mutate -1
 
 clean: ## remove what was built, and the local state
 	rm -rf bin .local .aws-sam coverage.out

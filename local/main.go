@@ -11,6 +11,7 @@
 //	go run ./local explain say of every rule whether an event matches it, and why not
 //	go run ./local invoke  invoke one function of the template
 //	go run ./local cost    say what an order would cost on AWS
+//	go run ./local iam     report what roles are granted and never use
 //	go run ./local env     print the exports that point the CLI and SDKs at it
 //	go run ./local reset   forget its state
 //
@@ -41,6 +42,7 @@ type commands struct {
 	Explain explainCommand `cmd:"" help:"Say of every rule whether an event matches it, and why not."`
 	Invoke  invokeCommand  `cmd:"" help:"Invoke one function of the template."`
 	Cost    costCommand    `cmd:"" help:"Place orders on a local AWS that meters, and say what they would cost on AWS."`
+	Iam     iamCommand     `cmd:"" help:"Tell the stories and report what the template's roles are granted and never use."`
 	Env     envCommand     `cmd:"" help:"Print the exports that point the AWS CLI and SDKs at the running local AWS."`
 	Reset   resetCommand   `cmd:"" help:"Forget the state under .local."`
 }

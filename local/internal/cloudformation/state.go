@@ -252,3 +252,16 @@ func (s *Service) PhysicalID(stack, logicalID string) (string, error) {
 	}
 	return "", fmt.Errorf("the stack %s has no resource %s", stack, logicalID)
 }
+
+// LogicalIDs returns what the resources of a type are called in a stack's
+// template, by their physical ids.
+func (s *Service) LogicalIDs(stack, resourceType string) (map[string]string, error) {
+	state, err := s.load(stack)
+	names := map[string]string{}
+	for _, r := range state.Resources {
+		if r.Type == resourceType {
+			names[r.PhysicalID] = r.LogicalID
+		}
+	}
+	return names, err
+}
