@@ -34,10 +34,11 @@ func (c *iamCommand) Run(ctx context.Context) error {
 		return err
 	}
 	w := &witness{where: c.where, users: map[grantKey][]string{}, took: map[string]time.Duration{}}
-	if err := w.watch(ctx, c.Only); err != nil {
-		return err
-	}
+	watched := w.watch(ctx, c.Only)
 	unargued := w.report(argued)
+	if watched != nil {
+		return fmt.Errorf("what these stories use may be missing above: %w", watched)
+	}
 	unnoticed, err := w.mutate(ctx, c.Mutate)
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ type argument struct{ role, value, reason string }
 
 func (a argument) covers(g stack.Grant) bool {
 	role, err := path.Match(a.role, g.LogicalID)
-	value := a.value == g.Value || strings.HasSuffix(a.value, "*") && strings.HasPrefix(g.Value, strings.TrimSuffix(a.value, "*"))
+	value := a.value == g.Value || len(a.value) > 1 && strings.HasSuffix(a.value, "*") && strings.HasPrefix(g.Value, strings.TrimSuffix(a.value, "*"))
 	return err == nil && role && value
 }
 

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stepworks/stepworks/local/internal/iam"
+	"github.com/stepworks/stepworks/local/internal/stack"
+)
+
+func TestAnArgumentCoversItsPermission(t *testing.T) {
+	for _, c := range []struct {
+		role, value string
+		want        bool
+	}{
+		{"*", "*", false}, // the star is a resource, not a pattern
+		{"*", "logs:PutLogEvents", true},
+		{"Payment*", "logs:*", true},
+		{"Validate*", "logs:PutLogEvents", false},
+		{"*", "logs:Put", false},
+	} {
+		g := stack.Grant{Grant: iam.Grant{Value: "logs:PutLogEvents"}, LogicalID: "PaymentRole"}
+		if got := (argument{c.role, c.value, "why"}).covers(g); got != c.want {
+			t.Errorf("%s %s: %v", c.role, c.value, got)
+		}
+	}
+	if !(argument{"*", "*", "why"}).covers(stack.Grant{Grant: iam.Grant{Value: "*"}, LogicalID: "R"}) {
+		t.Error("the star does not cover itself")
+	}
+	if got, err := readArgued("../docs/unused-permissions.txt"); err != nil || len(got) == 0 {
+		t.Error(got, err)
+	}
+}
