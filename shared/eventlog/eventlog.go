@@ -84,7 +84,7 @@ func (l Log) Write(ctx context.Context, e Event) (Record, error) {
 		Update:    "SET job = :job, latest = :at, #time = :time, detailType = :type, account = :account, expiresAt = :ends",
 		Condition: "attribute_not_exists(latest) OR latest < :at",
 		Names:     map[string]string{"#time": "time"},
-		Values:    map[string]any{":job": r.Job, ":at": r.SK, ":time": r.Time, ":type": r.DetailType, ":account": r.Account, ":ends": r.ExpiresAt},
+		Values:    map[string]any{":job": r.Job, ":at": r.Time.UnixMilli(), ":time": r.Time, ":type": r.DetailType, ":account": r.Account, ":ends": r.ExpiresAt},
 	}, new(map[string]any))
 	var refused *table.Refused
 	if errors.As(err, &refused) {

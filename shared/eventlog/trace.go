@@ -14,13 +14,15 @@ import (
 
 // Trace is the story of a job.
 type Trace struct {
-	Job         string   `json:"job"`
-	Execution   string   `json:"execution,omitempty"`
-	Correlation string   `json:"correlation,omitempty"`
-	Status      string   `json:"status"` // open, finished, failed: of the job's tasks, as far as they were seen
-	Events      []Line   `json:"events"`
-	Timeline    []Span   `json:"timeline"`
-	Graph       GraphOut `json:"graph"`
+	Job         string `json:"job"`
+	Execution   string `json:"execution,omitempty"`
+	Correlation string `json:"correlation,omitempty"`
+	Status      string `json:"status"` // open, finished, failed: of the job's tasks, as far as they were seen
+	Events      []Line `json:"events"`
+	Timeline    []Span `json:"timeline"`
+	Graph       Graph  `json:"graph"`
+	// OmittedEvents is how many were left out because they are too many to tell.
+	OmittedEvents int `json:"omittedEvents,omitempty"`
 }
 
 // Line is one event.
@@ -51,8 +53,8 @@ type Span struct {
 	Status string `json:"status,omitempty"` // of a machine's task: open, finished, failed
 }
 
-// GraphOut is who talks to whom.
-type GraphOut struct {
+// Graph is who talks to whom.
+type Graph struct {
 	Nodes []Node `json:"nodes"`
 	Edges []Edge `json:"edges"`
 }
@@ -217,7 +219,7 @@ func answers(r Record) bool {
 
 // graph draws an edge for every event that somebody answered, and to nobody for
 // the others.
-func (t *teller) graph() GraphOut {
+func (t *teller) graph() Graph {
 	heard := map[string]bool{} // events with an edge, and with an edge to whom
 	for _, r := range t.records {
 		if cause, ok := t.byID[t.cause[r.ID]]; ok {
@@ -232,7 +234,7 @@ func (t *teller) graph() GraphOut {
 			t.draw(publisher(r), Node{ID: "nobody:" + r.DetailType, Kind: "nobody", Name: r.DetailType}, r, heard)
 		}
 	}
-	g := GraphOut{Nodes: []Node{}, Edges: []Edge{}}
+	g := Graph{Nodes: []Node{}, Edges: []Edge{}}
 	for _, n := range t.nodes {
 		g.Nodes = append(g.Nodes, n)
 	}

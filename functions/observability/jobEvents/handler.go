@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -25,10 +24,14 @@ type Output struct {
 	Latest []eventlog.Latest `json:"latest,omitempty"` // the newest first
 }
 
-// A synchronous answer of Lambda has 6 MB; a job that needs more is told without
-// the events' details.
+// A synchronous answer of Lambda has 6 MB. An event takes about 400 bytes without
+// its detail, and as much again as a span.
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const maxAnswer = 5 << 20
+const (
+	maxAnswer = 5 << 20
+	mostLines = 5000
+	lineBytes = 800
+)
 
 // most is how many jobs are listed.
 const most = 100
@@ -54,17 +57,19 @@ func (h handler) handle(ctx context.Context, in Input) (Output, error) {
 	return Output{Trace: &trace}, nil
 }
 
-// shorten leaves the details out where they are too many.
+// shorten makes a large job fit: first without the events' details, then without
+// the last events and spans. Status and graph are of all.
 func shorten(t *eventlog.Trace) {
-	size := 0
+	size := lineBytes * len(t.Events)
 	for _, e := range t.Events {
 		size += len(e.Detail)
 	}
-	// An event takes about 400 bytes without its detail, and as much again as a span.
-	if size+800*len(t.Events) <= maxAnswer {
+	if size <= maxAnswer {
 		return
 	}
+	t.OmittedEvents = max(0, len(t.Events)-mostLines)
+	t.Events, t.Timeline = t.Events[:min(len(t.Events), mostLines)], t.Timeline[:min(len(t.Timeline), mostLines)]
 	for i := range t.Events {
-		t.Events[i].Detail = json.RawMessage(nil)
+		t.Events[i].Detail = nil
 	}
 }

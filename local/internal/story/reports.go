@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,24 +34,29 @@ type cookies struct {
 
 // askReport publishes start with a detail and awaits the execution that it starts.
 func (w *World) askReport(ctx context.Context, sample string, detail map[string]any) (run, error) {
-	entries, err := w.sample(sample)
+	tag, err := w.publishStart(ctx, sample, detail)
 	if err != nil {
 		return run{}, err
 	}
-	w.serial++
-	seed := time.Now().UnixMilli()*1000 + int64(w.serial) // tells this request from all others
-	for name, value := range detail {
-		entries[0].detail[name] = value
-	}
-	entries[0].detail["seed"] = seed
-	if err := w.publish(ctx, entries...); err != nil {
-		return run{}, err
-	}
-	runs, err := w.caused(ctx, "EventDrivenMachine", fmt.Sprint(seed), 1)
+	runs, err := w.caused(ctx, "EventDrivenMachine", tag, 1)
 	if err != nil {
 		return run{}, err
 	}
 	return runs[0], nil
+}
+
+// publishStart publishes start with a detail, and returns the seed in it, which
+// tells this request from all others.
+func (w *World) publishStart(ctx context.Context, sample string, detail map[string]any) (seed string, err error) {
+	entries, err := w.sample(sample)
+	if err != nil {
+		return "", err
+	}
+	w.serial++
+	number := time.Now().UnixMilli()*1000 + int64(w.serial)
+	maps.Copy(entries[0].detail, detail)
+	entries[0].detail["seed"] = number
+	return strconv.FormatInt(number, 10), w.publish(ctx, entries...)
 }
 
 func reportTold(ctx context.Context, w *World) error {
@@ -170,6 +177,9 @@ func (w *World) folder(ctx context.Context, bucket, prefix string) (map[string]s
 			return nil, err
 		}
 		for _, o := range page.Contents {
+			if strings.Contains(*o.Key, "/basic-") {
+				continue // nothing is counted there
+			}
 			out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: o.Key})
 			if err != nil {
 				return nil, err
