@@ -137,6 +137,6 @@ func (u upload) end(err error) error {
 		return errors.Join(u.Close(), <-u.done)
 	}
 	_ = u.CloseWithError(err) // it always succeeds
-	_ = <-u.done              // what it comes to is err itself
+	<-u.done                  //nolint:errcheck // it comes to err itself
 	return nil
 }

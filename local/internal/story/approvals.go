@@ -103,7 +103,7 @@ func approvedByCallback(ctx context.Context, w *World) error {
 		if _, err := w.ends(ctx, e, arn, c.end, c.status, moved); err != nil {
 			return err
 		}
-		row, err := w.item(ctx, "Approvals", "orderId", e.orderID())
+		row, err := w.item(ctx, "Approvals", e.orderID())
 		if err != nil {
 			return err
 		}

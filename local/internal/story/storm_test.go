@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"math/rand/v2"
 	"os"
 	"path/filepath"

@@ -57,7 +57,7 @@ func (w *World) processed(ctx context.Context, machine string, e entry, status, 
 
 // ordered holds an order's record and the stock against what is expected.
 func (w *World) ordered(ctx context.Context, e entry, status string, moved map[string]int) error {
-	record, err := w.item(ctx, "Orders", "orderId", e.orderID())
+	record, err := w.item(ctx, "Orders", e.orderID())
 	if err != nil {
 		return err
 	}
@@ -67,9 +67,9 @@ func (w *World) ordered(ctx context.Context, e entry, status string, moved map[s
 }
 
 // item reads an item's texts and numbers.
-func (w *World) item(ctx context.Context, table, key, value string) (map[string]string, error) {
+func (w *World) item(ctx context.Context, table, orderID string) (map[string]string, error) {
 	out, err := w.tables.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(w.Prefix + table), ConsistentRead: aws.Bool(true),
-		Key: map[string]ddb.AttributeValue{key: &ddb.AttributeValueMemberS{Value: value}}})
+		Key: map[string]ddb.AttributeValue{"orderId": &ddb.AttributeValueMemberS{Value: orderID}}})
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (w *World) repeatResult(ctx context.Context, id, status string) error {
 	if err := w.publish(ctx, entries...); err != nil {
 		return err
 	}
-	row, err := w.item(ctx, "CallbackTokens", "orderId", id)
+	row, err := w.item(ctx, "CallbackTokens", id)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func gatewayFallsSilent(ctx context.Context, w *World) error {
 	if err := w.processed(ctx, "OrderCallbackWorkflow", e, "payment_failed", "PaymentTimedOut", map[string]int{}); err != nil {
 		return err
 	}
-	record, err := w.item(ctx, "Orders", "orderId", e.orderID())
+	record, err := w.item(ctx, "Orders", e.orderID())
 	if err != nil {
 		return err
 	}
