@@ -194,8 +194,13 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	partner, err := story.OpenPartner(ctx)
+	if err != nil {
+		return err
+	}
+	defer partner.Close()
 	clk := stack.VirtualClock()
-	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clk, Log: c.logger(), Mocks: mocks})
+	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clk, Log: c.logger(), Mocks: mocks, Routes: map[string]string{story.PartnerHost: partner.URL}})
 	if err != nil {
 		return err
 	}
@@ -205,7 +210,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err := s.Deploy(ctx, d); err != nil {
 		return err
 	}
-	tell.Endpoint, tell.Advance = s.URL(), clk.Advance
+	tell.Endpoint, tell.Advance, tell.Partner = s.URL(), clk.Advance, partner
 	return story.Tell(ctx, tell)
 }
 

@@ -30,6 +30,11 @@ const (
 	SourceGateway     = "payment.gateway"
 	SourceBilling     = "ecommerce.billing"
 	SourceJobs        = "myapp.jobs"
+	SourceBatch       = "myapp.batch"
+	SourceBatches     = "myapp.batches" // what became of them: another source, so that no rule hears itself
+	SourceExternal    = "myapp.external"
+	SourceWebhook     = "partner.webhook"
+	SourcePartners    = "partner.integration"
 )
 
 // Detail-types.
@@ -45,6 +50,17 @@ const (
 	PaymentResult     = "Payment Result"
 	InvoiceIssued     = "Invoice Issued"
 	JobRequested      = "Job Requested"
+
+	BatchRequested = "Batch Processing Request"
+	BatchProcessed = "Batch Processed"
+	APIRequested   = "API Integration Request"
+	APICompleted   = "API Integration Completed"
+	APIFailed      = "API Integration Failed"
+	SyncRequested  = "Data Sync Request"
+	BulkRequested  = "Bulk Import Request"
+	SyncCompleted  = "Data Sync Completed"
+	SyncFailed     = "Data Sync Failed"
+	BulkAccepted   = "Bulk Import Accepted"
 )
 
 // Values that rules match on.
@@ -87,6 +103,16 @@ var workflowTypes = []Type{
 	{SourceGateway, PaymentResult, "the external gateway calls back", func() any { return new(PaymentResultDetail) }},
 	{SourceBilling, InvoiceIssued, "an order was invoiced", func() any { return new(InvoiceIssuedDetail) }},
 	{SourceJobs, JobRequested, "somebody wants a warehouse job done: starts the job poller", func() any { return new(JobRequestedDetail) }},
+	{SourceBatch, BatchRequested, "movements of stock to book: starts batch processing", func() any { return new(BatchRequestedDetail) }},
+	{SourceBatches, BatchProcessed, "a batch was booked, but for the items that failed", func() any { return new(BatchProcessedDetail) }},
+	{SourceExternal, APIRequested, "somebody wants the partner called: starts external integration", func() any { return new(APIRequestedDetail) }},
+	{SourcePartners, APICompleted, "the partner took the call", func() any { return new(APICompletedDetail) }},
+	{SourcePartners, APIFailed, "the request was refused, or the partner refused it", func() any { return new(APIFailedDetail) }},
+	{SourceWebhook, SyncRequested, "a partner sent data: starts data integration", func() any { return new(SyncRequestedDetail) }},
+	{SourceWebhook, BulkRequested, "likewise, in bulk", func() any { return new(SyncRequestedDetail) }},
+	{SourcePartners, SyncCompleted, "a partner's data was loaded, but for the rows that were rejected", func() any { return new(SyncCompletedDetail) }},
+	{SourcePartners, BulkAccepted, "a partner's file was handed over to import-csv", func() any { return new(BulkAcceptedDetail) }},
+	{SourcePartners, SyncFailed, "nothing of a partner's data may be relied on", func() any { return new(SyncFailedDetail) }},
 }
 
 // OrderPlacedDetail is the detail of Order Placed.

@@ -98,6 +98,12 @@ type stepInput struct {
 	Approver  string                  `json:"approver,omitempty"`
 	Comment   string                  `json:"comment,omitempty"`
 	Form      string                  `json:"form,omitempty"`
+
+	BatchID     string          `json:"batchId,omitempty"`
+	Item        json.RawMessage `json:"item,omitempty"`
+	BatchDate   string          `json:"batchDate,omitempty"`
+	BatchType   string          `json:"batchType,omitempty"`
+	TriggeredBy string          `json:"triggeredBy,omitempty"`
 }
 
 func TestSamplesOfInputs(t *testing.T) {

@@ -14,6 +14,7 @@
 //	Approval.*   likewise, of people
 //	Event.*      the bus refuses an event for good
 //	Object.*     an object in S3 is not as this step needs it
+//	Data.*       a partner's file is not as it was declared
 //	Command.*    versions of an item do not follow each other
 //	Job.*        there is no such job
 //	Task.*       a task and its sub-tasks
@@ -50,6 +51,8 @@ const (
 	EventRejected         Name = "Event.Rejected"
 	ObjectNotFound        Name = "Object.NotFound"
 	ObjectTooLarge        Name = "Object.TooLarge"
+	DataMalformed         Name = "Data.Malformed"
+	DataChanged           Name = "Data.Changed"
 	AccessDenied          Name = "Access.Denied"
 	CommandNotFound       Name = "Command.NotFound"
 	CommandConflict       Name = "Command.VersionConflict"
@@ -98,6 +101,8 @@ var Table = []Row{
 	{EventRejected, "EventBridge refused an event for good", false, true},
 	{ObjectNotFound, "there is no such object in S3", false, true},
 	{ObjectTooLarge, "an object in S3 is larger than this step reads", false, true},
+	{DataMalformed, "a partner's file is not what its format says", false, true},
+	{DataChanged, "a partner's file was replaced while it was worked on", false, true},
 	{AccessDenied, "the function's role lacks a permission", false, true},
 	{CommandNotFound, "the command or the item it builds on is not stored", false, true},
 	{CommandConflict, "somebody wrote a newer version: read it, and publish again on top of it", false, true},

@@ -144,6 +144,26 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, Info, err
 	return out.Body, Info{Size: aws.ToInt64(out.ContentLength), ContentType: aws.ToString(out.ContentType), ETag: aws.ToString(out.ETag)}, nil
 }
 
+// OpenFrom returns the stream that begins after so many bytes, which must be fewer
+// than the object has. It is there only while the object is the one with etag:
+// otherwise the error is Data.Changed.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+func (b *Bucket) OpenFrom(ctx context.Context, key, etag string, offset int64) (io.ReadCloser, error) {
+	in := &s3.GetObjectInput{Bucket: &b.Name, Key: &key, Range: aws.String(fmt.Sprintf("bytes=%d-", offset))}
+	if etag != "" {
+		in.IfMatch = &etag
+	}
+	out, err := b.client.GetObject(ctx, in)
+	var answer smithy.APIError
+	if errors.As(err, &answer) && answer.ErrorCode() == "PreconditionFailed" {
+		return nil, failure.New(failure.DataChanged, "%s was replaced while it was read", b.at(key))
+	}
+	if err != nil {
+		return nil, b.named(err, "reading", key)
+	}
+	return out.Body, nil
+}
+
 // Stat returns what S3 knows of an object. It needs s3:GetObject; without
 // s3:ListBucket a missing object is refused as Access.Denied.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html

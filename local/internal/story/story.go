@@ -41,6 +41,7 @@ var Stories = slices.Concat(
 	reportStories,
 	traceStories,
 	alarmStories,
+	partnerStories,
 )
 
 // Config says where the stack is and how to tell.
@@ -52,6 +53,9 @@ type Config struct {
 	Out      io.Writer
 	Color    bool
 	Only     string // one story's name; empty: all
+	// Partner is the partner's API that the endpoint finds under PartnerHost; nil where
+	// there is none.
+	Partner *Partner
 	// Advance moves the endpoint's clock on by d, doing all that falls due on the
 	// way. Nil where time passes as it does, on AWS for one.
 	Advance func(ctx context.Context, d time.Duration) error

@@ -2,12 +2,13 @@
 // memory, behind the protocol that the SDK speaks, so that object.Bucket runs as
 // it does on AWS, uploads in parts included.
 //
-// It checks no signature and knows no ranges, versions or conditions: the local
-// AWS does. [Server.Fail] makes requests fail. Start at [New].
+// It checks no signature and knows no versions, no condition but If-Match and no
+// range but one to the end: the local AWS does. [Server.Fail] makes requests fail. Start at [New].
 package objecttest
 
 import (
 	"bytes"
+	"crypto/md5" //nolint:gosec // ETags are made with it
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -97,7 +98,7 @@ func (s *Server) Fail(f func(method, key string) int) {
 	s.fail = f
 }
 
-var codes = map[int]string{http.StatusForbidden: "AccessDenied", http.StatusNotFound: "NoSuchKey", http.StatusServiceUnavailable: "SlowDown", http.StatusInternalServerError: "InternalError"}
+var codes = map[int]string{http.StatusForbidden: "AccessDenied", http.StatusNotFound: "NoSuchKey", http.StatusPreconditionFailed: "PreconditionFailed", http.StatusServiceUnavailable: "SlowDown", http.StatusInternalServerError: "InternalError"}
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	key := strings.TrimPrefix(r.URL.Path, "/"+Bucket+"/")
@@ -127,6 +128,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusNotFound)
 			return
 		}
+		etag := fmt.Sprintf(`"%x"`, md5.Sum(b)) //nolint:gosec // as S3 does it, for no secret
+		if want := r.Header.Get("If-Match"); want != "" && want != etag {
+			refuse(w, http.StatusPreconditionFailed)
+			return
+		}
+		var from int
+		if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err == nil {
+			b = b[min(from, len(b)):]
+		}
+		w.Header().Set("ETag", etag)
 		w.Header().Set("Content-Type", s.types[key])
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 		_, _ = w.Write(b) // the client may have gone
