@@ -111,13 +111,13 @@ func (h handler) book(ctx context.Context, in Input, it item) (Result, error) {
 	if !errors.As(err, &refused) {
 		return result, err
 	}
-	result.Status, result.Error = h.refusal(refused, b, it)
+	result.Status, result.Error = h.refusal(refused, b)
 	return result, nil
 }
 
 // refusal says why nothing was moved. A booking that stands counts before the stock,
 // which it may have emptied itself.
-func (h handler) refusal(refused *table.Refused, b booking, it item) (status, problem string) {
+func (h handler) refusal(refused *table.Refused, b booking) (status, problem string) {
 	if old, stands := refused.Old[0]; stands {
 		if moved := text(old["moved"]); moved != b.Moved {
 			return failed, fmt.Sprintf("the batch has booked this itemId as %q", moved)
