@@ -43,6 +43,7 @@ func load(t *testing.T, file string, parameters map[string]string) *Stack {
 	}
 	env := testEnvironment
 	env.Parameters = parameters
+	env.Dynamic = func(service, reference string) (string, error) { return service + ":" + reference, nil }
 	stack, err := New(parsed, env)
 	if err != nil {
 		t.Fatal(err)
