@@ -11,6 +11,9 @@ ARCH    ?= arm64
 # What one function may weigh. Cold starts and the linker's dead code go by it:
 # net/rpc or text/template alone would cost a third more.
 MAX_MB  ?= 12
+# gofakeit brings 8 MB of words: the two functions that make people up may weigh more.
+MAX_MB_FAKER ?= 18
+FAKERS  := getMultiple|processSingle
 # How many granted actions `make permissions` takes away in turn.
 MUTATE  ?= 4
 
@@ -44,8 +47,9 @@ cover: ## statement coverage of the workers
 build: ## build every function for AWS (ARCH=arm64 or x86_64), print the sizes, and fail above MAX_MB
 	@mkdir -p bin/$(ARCH)
 	@GOOS=linux GOARCH=$(GOARCH_$(ARCH)) $(GO) build $(LAMBDA_FLAGS) -o bin/$(ARCH)/ ./functions/...
-	@ls -l bin/$(ARCH) | awk 'NR>1{printf "  %-20s %6.2f MB\n", $$9, $$5/1e6; n++; s+=$$5; if ($$5 > $(MAX_MB)*1e6) {big=big " " $$9}} \
-	  END{printf "  %d functions, %.1f MB\n", n, s/1e6; if (big) {print "above $(MAX_MB) MB:" big; exit 1}}'
+	@ls -l bin/$(ARCH) | awk 'NR>1{printf "  %-20s %6.2f MB\n", $$9, $$5/1e6; n++; s+=$$5; \
+	  max = $$9 ~ /^($(FAKERS))$$/ ? $(MAX_MB_FAKER) : $(MAX_MB); if ($$5 > max*1e6) big = big " " $$9 " (" max ")"} \
+	  END{printf "  %d functions, %.1f MB\n", n, s/1e6; if (big) {print "above their budget in MB:" big; exit 1}}'
 
 deploy: ## sam build and sam deploy (ARCH, PARAMETERS="Name=value ..."); AWS_ENDPOINT_URL decides where to; needs the SAM CLI
 	$(if $(filter no,$(BUILD)),,ARCH=$(ARCH) sam build)
