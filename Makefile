@@ -31,8 +31,9 @@ run: ## build, start the local AWS, deploy, tell the stories; exit 1 if one ends
 up: ## keep the local AWS running: endpoint http://127.0.0.1:4566
 	@$(GO) run ./local up $(ARGS)
 
-test: ## all tests; under 60 s when the build is warm
+test: ## all tests, and which places of each machine they take; under 60 s when the build is warm
 	$(GO) test ./...
+	@$(GO) test ./statemachines -v | grep '^coverage'
 
 conformance: ## the recorded answers of AWS, where they are at hand (needs python3 with boto3: PYTHON=...)
 	CONFORMANCE=1 $(GO) test ./local -run TestRecordedAnswers -count=1 -v
@@ -65,13 +66,14 @@ fmt: ## format
 	gofmt -w .
 
 bench: ## benchmarks, as ratios against a baseline of the same run
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./functions ./local/... ./shared/...
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./functions ./functions/reports/... ./local/... ./shared/...
 
 permissions: ## what the roles are granted and never use, and whether a story notices when an action is taken away (MUTATE=N; -1: every one)
 	$(GO) run ./local iam --mutate $(MUTATE)
 
 slow: ## long fuzzing and crash tests, beyond the sample that `make test` runs
 	SLOW=1 $(GO) test ./local/internal/story -run Storm -count=1 -v -timeout 30m
+	$(GO) test ./local/internal/stepfunctions -run TestKills -kills 200 -count=1 -v -timeout 30m
 	@for pkg in $$($(GO) list ./local/... ./shared/...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$pkg || exit 1; \

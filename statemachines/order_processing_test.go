@@ -160,13 +160,6 @@ func late(attempts ...string) simulate.Task {
 	return inTurn(append([]string{""}, attempts...)...)
 }
 
-func load(t *testing.T) *simulate.Machine {
-	t.Helper()
-	m, err := simulate.Load("order-processing.asl.json", simulate.Anything)
-	require.NoError(t, err)
-	return m
-}
-
 // recorded is what the direct integrations were given last.
 type recorded struct {
 	detail map[string]string // of the event
@@ -193,7 +186,7 @@ func (r *recorded) listen(m *simulate.Machine, state string, then simulate.Task)
 }
 
 func TestOrderProcessing(t *testing.T) {
-	m := load(t)
+	m := load(t, "order-processing.asl.json")
 	for _, w := range ways {
 		var got recorded
 		for state, then := range good(w.answers) {
@@ -219,7 +212,6 @@ func TestOrderProcessing(t *testing.T) {
 		}
 		assert.Less(t, run.Took, 1800*time.Second, "%s: retries have to fit into the machine's timeout", w.what)
 	}
-	assert.Empty(t, m.Coverage().Missing, "places of the definition that no way takes")
 }
 
 var direct = map[string]bool{"RecordRejection": true, "RecordOutOfStock": true, "RequestManualReview": true, "AnnounceFailure": true, "AnnounceFulfillment": true,
@@ -242,7 +234,7 @@ func good(exceptions answers) answers {
 
 // TestOutputOfAGoodOrder: what each step answered stands in its place.
 func TestOutputOfAGoodOrder(t *testing.T) {
-	m := load(t)
+	m := load(t, "order-processing.asl.json")
 	for state, then := range good(nil) {
 		m.Task(state, then)
 	}

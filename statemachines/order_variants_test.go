@@ -132,8 +132,7 @@ func TestResilientPayment(t *testing.T) {
 // order's id and the execution's.
 func TestParallelGivesBack(t *testing.T) {
 	for _, branch := range []string{"CheckInventory", "ValidateCustomer", "CalculateShipping"} {
-		m, err := simulate.Load("order-processing-parallel.asl.json", simulate.Anything)
-		assert.NoError(t, err)
+		m := load(t, "order-processing-parallel.asl.json")
 		tasks := answers{"ValidateOrder": answer(valid), "CheckInventory": answer(reserved), "ValidateCustomer": answer(`{}`), "CalculateShipping": answer(`{}`),
 			"RefundPayment": answer(`{}`), "AnnounceFailure": answer(`{}`)}
 		tasks[branch] = breaks("Access.Denied")

@@ -51,8 +51,7 @@ func TestEventDrivenReport(t *testing.T) {
 // TestReportAsksByTheContract: what the machine publishes has the fields of the
 // contract's structs, and the token.
 func TestReportAsksByTheContract(t *testing.T) {
-	m, err := simulate.Load("event-driven-report.asl.json", simulate.Anything)
-	require.NoError(t, err)
+	m := load(t, "event-driven-report.asl.json")
 	got := map[string][]string{}
 	for state, out := range map[string]string{"GetMultiple": threeNames, "ProcessSingle": someone, "PostProcessAll": summed} {
 		m.Task(state, func(c simulate.Call) simulate.Answer {

@@ -23,8 +23,7 @@ type twinRun struct {
 
 func runTwin(t *testing.T, file, input string, tasks answers) twinRun {
 	t.Helper()
-	m, err := simulate.Load(file, simulate.Anything)
-	require.NoError(t, err)
+	m := load(t, file)
 	var got twinRun
 	for state, then := range tasks {
 		m.Task(state, func(c simulate.Call) simulate.Answer {
