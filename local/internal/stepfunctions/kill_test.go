@@ -334,7 +334,7 @@ func (v *victim) verify(machine string, i int) (typesOfEvents string) {
 		return nil
 	})
 	if n := strings.Count(typesOfEvents, "ExecutionSucceeded"); n != 1 {
-		v.Errorf("execution %d ended %d times", i, n)
+		v.Errorf("execution %d ended %d times: %s", i, n, typesOfEvents)
 	}
 	return typesOfEvents
 }

@@ -37,6 +37,7 @@ type mapRun struct {
 	// What follows belongs to whoever works the inbox off.
 
 	rec     *mapRecord
+	begun   bool // rec is what the store says, and children are counted
 	cause   uint64
 	next    int             // the first child that was never started
 	again   []int           // children to start again, of a redrive
@@ -172,12 +173,17 @@ func (m *mapRun) handle(msg mapMessage) {
 	switch {
 	case msg.begin != nil:
 		err = m.begin(msg.begin)
+		m.begun = true
+		if m.failing != nil { // aborted before it began
+			m.stop(m.failing)
+		}
 	case msg.ended != nil:
 		m.count(msg.ended)
 	case msg.update != nil:
 		msg.update.apply(m.rec)
 	case msg.redrive:
 		err = m.redrive()
+		m.begun = true
 	case msg.abort:
 		m.aborted = true
 		m.stop(&interp.Error{})
@@ -299,6 +305,9 @@ func (m *mapRun) counted() tally {
 // goOn starts some of what may be started, and ends the map run when nothing is
 // left. Between two lots the inbox is looked at: children may have failed.
 func (m *mapRun) goOn() error {
+	if !m.begun {
+		return nil // a child that was taken up ended first: begin will count it
+	}
 	if m.rec.Status != interp.Running || m.s.mapRun(m.rec.ARN) != m {
 		return nil // it has ended, or its machine was deleted
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/stepworks/stepworks/local/internal/asl/interp"
 	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
@@ -190,6 +191,23 @@ func TestMapRunSurvives(t *testing.T) {
 	w.expect("RUNNING 10 6 3 1", fmt.Sprint(run.Status, " ", run.ItemCounts.Total, " ", run.ItemCounts.Succeeded, " ", run.ItemCounts.Running, " ", run.ItemCounts.Pending))
 	w.expect("SUCCEEDED [0,1,2,3,4,5,6,7,8,9]", verdict(w.finish(arn)))
 	w.expect("10", fmt.Sprint(calls.Load()))
+}
+
+// TestAChildEndsBeforeItsMapRunBegins: at a start, a child that is taken up may end
+// before its map run is: that must not look as if nothing were left to do.
+func TestAChildEndsBeforeItsMapRunBegins(t *testing.T) {
+	w := newWorld(t)
+	rec := &mapRecord{ARN: prefix + "mapRun:m/L:1", Status: interp.Running}
+	m := w.service.openMapRun(rec, 0)
+	if err := m.turn([]mapMessage{{ended: &record{MapRun: rec.ARN}}}); err != nil {
+		t.Fatal(err)
+	}
+	if have, err := w.service.loadMapRun(rec.ARN); err == nil {
+		t.Errorf("the map run is %s already", have.Status)
+	}
+	if w.service.mapRun(rec.ARN) != m {
+		t.Error("the map run is not under way any more")
+	}
 }
 
 func TestMapRunIsRedriven(t *testing.T) {
