@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const main = document.getElementById("main"), light = document.getElementById("live");
-  let fetching = false, again = false;
+  let fetching = false, again = false, stale = false;
 
   // Someone who writes or selects is not disturbed.
   const busy = () => {
@@ -12,27 +12,42 @@
   };
 
   const renew = async () => {
-    if (busy()) return;
+    if ((stale = busy())) return;
     if (fetching) { again = true; return; }
     fetching = true;
     try {
       const answer = await fetch(location.href.split("#")[0], { headers: { "X-Renew": "1" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (!busy()) replace(page.getElementById("main"));
+      if (!(stale = busy())) replace(page.getElementById("main"));
     } catch { light.className = "off"; }
     fetching = false;
     if (again) { again = false; setTimeout(renew, 500); }
   };
 
+  // What happened meanwhile is shown when the reader is done.
+  const resume = () => { if (stale && !busy()) renew(); };
+  for (const done of ["focusout", "selectionchange", "visibilitychange"]) document.addEventListener(done, () => setTimeout(resume, 50));
+
+  // Whoever uses the keyboard stays on the link or button where they were.
+  const alike = (e) => [e.tagName, e.getAttribute("href"), e.textContent, e.getAttribute("aria-label")].join("\n");
+  const refocus = (was, nth) => {
+    const same = [...main.querySelectorAll("a,button,summary,[tabindex]")].filter((e) => alike(e) === was);
+    if (same.length) same[Math.min(nth, same.length - 1)].focus({ preventScroll: true });
+  };
+
   // What was open stays open, what was scrolled stays scrolled.
+  let shown = "";
   const replace = (fresh) => {
-    if (!fresh || fresh.innerHTML === main.dataset.was) return;
-    main.dataset.was = fresh.innerHTML;
+    if (!fresh || fresh.innerHTML === shown) return;
+    shown = fresh.innerHTML;
+    const at = main.contains(document.activeElement) && document.activeElement !== main ? document.activeElement : null, was = at && alike(at);
+    const nth = at && [...main.querySelectorAll("a,button,summary,[tabindex]")].filter((e) => alike(e) === was).indexOf(at);
     const open = [...main.querySelectorAll("details")].map((d) => d.open);
     const scrolled = [...main.querySelectorAll("pre,.drawing,.scroll")].map((e) => [e.scrollLeft, e.scrollTop]);
     main.replaceChildren(...fresh.childNodes);
     main.querySelectorAll("details").forEach((d, i) => { if (open[i]) d.open = true; });
     main.querySelectorAll("pre,.drawing,.scroll").forEach((e, i) => { if (scrolled[i]) [e.scrollLeft, e.scrollTop] = scrolled[i]; });
+    if (at) refocus(was, nth);
   };
 
   let first = true;
