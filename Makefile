@@ -69,7 +69,7 @@ bench: ## benchmarks, as ratios against a baseline of the same run
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./functions ./functions/reports/... ./local/... ./shared/...
 
 permissions: ## what the roles are granted and never use, and whether a story notices when an action is taken away (MUTATE=N; -1: every one)
-	$(GO) run ./local iam --mutate $(MUTATE)
+	$(GO) run ./local iam --mutate=$(MUTATE)
 
 slow: ## long fuzzing and crash tests, beyond the sample that `make test` runs
 	SLOW=1 $(GO) test ./local/internal/story -run Storm -count=1 -v -timeout 30m
@@ -78,7 +78,7 @@ slow: ## long fuzzing and crash tests, beyond the sample that `make test` runs
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 1m $$pkg || exit 1; \
 	  done; done
-	$(GO) run ./local iam --mutate -1
+	$(GO) run ./local iam --mutate=-1
 
 clean: ## remove what was built, and the local state
 	rm -rf bin .local .aws-sam coverage.out

@@ -187,30 +187,15 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if c.Endpoint != "" {
 		return story.Tell(ctx, tell)
 	}
-	if _, err := os.Stat(storyMocks); c.Mock == "" && err == nil {
-		c.Mock = storyMocks
-	}
-	mocks, err := c.mocks()
+	s, err := c.scene(ctx, "", os.Stdout)
 	if err != nil {
 		return err
 	}
-	partner, err := story.OpenPartner(ctx)
-	if err != nil {
+	defer s.close()
+	if err := s.deploy(ctx, c.where, os.Stderr); err != nil {
 		return err
 	}
-	defer partner.Close()
-	clk := stack.VirtualClock()
-	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clk, Log: c.logger(), Mocks: mocks, Routes: map[string]string{story.PartnerHost: partner.URL}})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	d := c.deployment(os.Stderr)
-	d.Preferred = storyDefaults
-	if err := s.Deploy(ctx, d); err != nil {
-		return err
-	}
-	tell.Endpoint, tell.Advance, tell.Partner = s.URL(), clk.Advance, partner
+	tell.Endpoint, tell.Advance, tell.Partner = s.tell.Endpoint, s.tell.Advance, s.tell.Partner
 	return story.Tell(ctx, tell)
 }
 

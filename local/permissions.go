@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"slices"
@@ -33,13 +32,21 @@ func (c *iamCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &witness{where: c.where, users: map[grantKey][]string{}, took: map[string]time.Duration{}}
+	base, err := os.MkdirTemp("", "stepworks-iam-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(base) }()
+	w := &witness{where: c.where, only: c.Only != "", base: base, users: map[grantKey][]string{}, took: map[string]time.Duration{}}
+	if err := w.prepare(ctx); err != nil {
+		return err
+	}
 	watched := w.watch(ctx, c.Only)
 	unargued := w.report(argued)
 	if watched != nil {
 		return fmt.Errorf("what these stories use may be missing above: %w", watched)
 	}
-	unnoticed, err := w.mutate(ctx, c.Mutate)
+	unnoticed, err := w.mutate(ctx, c.Mutate, argued)
 	if err != nil {
 		return err
 	}
@@ -64,33 +71,44 @@ func keyOf(g stack.Grant) grantKey {
 // witness tells stories and sees which permissions they use.
 type witness struct {
 	where
+	only   bool   // one story is told: what belongs to none is another's
+	base   string // the state of a local AWS with the template in it, where nothing has happened
 	grants []stack.Grant
 	users  map[grantKey][]string    // the stories that used it
 	took   map[string]time.Duration // how long a story takes
 }
 
-// fresh starts a local AWS with the template in it, for do.
-func (w *witness) fresh(ctx context.Context, do func(s *stack.Stack, tell story.Config) error) error {
-	clk := stack.VirtualClock()
-	s, err := stack.Start(ctx, stack.Options{Account: w.Account, Region: w.Region, Memory: true, Clock: clk, Log: w.logger()})
+// prepare deploys the template once, for every scene to begin with.
+func (w *witness) prepare(ctx context.Context) error {
+	return w.told(ctx, w.base, func(s *scene) error { return s.deploy(ctx, w.where, os.Stderr) })
+}
+
+// fresh copies what was prepared and starts it, for one after the other: each finds
+// what the one before it left.
+func (w *witness) fresh(ctx context.Context, acts ...func(s *scene) error) error {
+	dir, err := os.MkdirTemp("", "stepworks-scene-")
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	if err := s.Deploy(ctx, w.deployment(nil)); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(w.base)); err != nil {
 		return err
 	}
-	return do(s, story.Config{Endpoint: s.URL(), Region: w.Region, Prefix: w.Parameter["Prefix"], Files: os.DirFS("."), Out: io.Discard, Advance: clk.Advance})
+	for _, act := range acts {
+		if err = w.told(ctx, dir, act); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // atRest stands for what pollers use while nobody does anything.
 const atRest = "at rest"
 
 // watch tells each story to a local AWS of its own and notes what it uses. What is
-// used at rest is used in every story and belongs to none.
+// used at rest is used in every story.
 func (w *witness) watch(ctx context.Context, only string) error {
-	failed := []error{w.fresh(ctx, func(s *stack.Stack, tell story.Config) error {
-		err := tell.Advance(ctx, time.Minute)
+	failed := []error{w.fresh(ctx, func(s *scene) error {
+		err := s.tell.Advance(ctx, time.Minute)
 		grants, fault := s.Grants()
 		w.note(atRest, grants)
 		return errors.Join(err, fault)
@@ -99,16 +117,16 @@ func (w *witness) watch(ctx context.Context, only string) error {
 		if only != "" && st.Name != only {
 			continue
 		}
-		err := w.fresh(ctx, func(s *stack.Stack, tell story.Config) error {
-			tell.Only = st.Name
+		failed = append(failed, w.fresh(ctx, func(s *scene) error {
+			s.tell.Only = st.Name
 			began := time.Now()
-			told := story.Tell(ctx, tell)
+			told := story.Tell(ctx, s.tell)
 			w.took[st.Name] = time.Since(began)
+			fmt.Fprintf(os.Stderr, "story %-22s %.1f s\n", st.Name, w.took[st.Name].Seconds())
 			grants, err := s.Grants()
 			w.note(st.Name, grants)
 			return errors.Join(told, err)
-		})
-		failed = append(failed, err)
+		}))
 	}
 	return errors.Join(failed...)
 }
@@ -120,7 +138,7 @@ func (w *witness) note(name string, grants []stack.Grant) {
 		slices.SortStableFunc(w.grants, func(a, b stack.Grant) int { return strings.Compare(a.LogicalID, b.LogicalID) })
 	}
 	for _, g := range grants {
-		if key := keyOf(g); g.Used > 0 && !slices.Contains(w.users[key], atRest) {
+		if key := keyOf(g); g.Used > 0 {
 			w.users[key] = append(w.users[key], name)
 		}
 	}
@@ -128,12 +146,13 @@ func (w *witness) note(name string, grants []stack.Grant) {
 
 // report prints what was never used and returns how much of it nobody argued.
 func (w *witness) report(argued []argument) (unargued int) {
-	roles, used, excused := map[string]bool{}, 0, 0
+	roles, used, excused, needed := map[string]bool{}, 0, 0, map[int]bool{}
 	for _, g := range w.grants {
 		roles[g.LogicalID] = true
 		reason := ""
 		if i := slices.IndexFunc(argued, func(a argument) bool { return a.covers(g) }); i >= 0 {
 			reason = argued[i].reason
+			needed[i] = needed[i] || len(w.users[keyOf(g)]) == 0
 		}
 		switch {
 		case len(w.users[keyOf(g)]) > 0:
@@ -147,20 +166,29 @@ func (w *witness) report(argued []argument) (unargued int) {
 		}
 		fmt.Printf("%-28s %-24s %-8s %s\n    %s\n", g.LogicalID, g.Sid, g.Element, g.Value, reason)
 	}
+	for i, a := range argued {
+		if !needed[i] {
+			fmt.Printf("argued without need: %s %s %s\n", a.role, a.sid, a.value)
+		}
+	}
 	fmt.Printf("%d roles, %d granted actions and resources: %d used, %d argued, %d never used\n", len(roles), len(w.grants), used, excused, unargued)
 	return unargued
 }
 
 // argument says why a run cannot use a permission.
-type argument struct{ role, value, reason string }
+type argument struct {
+	role, sid, value string // patterns; those of a value may name all that begins with something, or anything by "-"
+	reason           string
+}
 
 func (a argument) covers(g stack.Grant) bool {
 	role, err := path.Match(a.role, g.LogicalID)
-	value := a.value == g.Value || len(a.value) > 1 && strings.HasSuffix(a.value, "*") && strings.HasPrefix(g.Value, strings.TrimSuffix(a.value, "*"))
-	return err == nil && role && value
+	sid, fault := path.Match(a.sid, g.Sid)
+	value := a.value == "-" || a.value == g.Value || len(a.value) > 1 && strings.HasSuffix(a.value, "*") && strings.HasPrefix(g.Value, strings.TrimSuffix(a.value, "*"))
+	return err == nil && fault == nil && role && sid && value
 }
 
-// readArgued reads lines of a role, a value and a reason; a role may be a pattern.
+// readArgued reads lines of a role, a statement's Sid, a value and a reason.
 func readArgued(file string) ([]argument, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -175,66 +203,10 @@ func readArgued(file string) ([]argument, error) {
 			continue
 		}
 		fields := strings.Fields(line)
-		if len(fields) < 3 {
-			return nil, fmt.Errorf("%s:%d: a line has a role, an action or resource, and the reason", file, i+1)
+		if len(fields) < 4 {
+			return nil, fmt.Errorf("%s:%d: a line has a role, a statement's Sid, an action or resource, and the reason", file, i+1)
 		}
-		out = append(out, argument{fields[0], fields[1], strings.Join(fields[2:], " ")})
+		out = append(out, argument{fields[0], fields[1], fields[2], strings.Join(fields[3:], " ")})
 	}
 	return out, nil
-}
-
-// mutate takes n of the used actions away in turn, evenly spread, and returns how
-// often no story noticed.
-func (w *witness) mutate(ctx context.Context, n int) (unnoticed int, err error) {
-	grants := slices.DeleteFunc(slices.Clone(w.grants), func(g stack.Grant) bool {
-		users := w.users[keyOf(g)]
-		return g.Element != "Action" || len(users) == 0 || users[0] == atRest || strings.HasPrefix(g.Policy, "arn:")
-	})
-	if n < 0 || n > len(grants) {
-		n = len(grants)
-	}
-	for i := range n {
-		g := grants[i*len(grants)/n]
-		noticed, err := w.missed(ctx, g)
-		if err != nil {
-			return unnoticed, err
-		}
-		if noticed == "" {
-			unnoticed++
-			noticed = "NOBODY NOTICED, of " + strings.Join(w.users[keyOf(g)], ", ")
-		}
-		fmt.Printf("without %-28s %-32s %s\n", g.LogicalID, g.Value, noticed)
-	}
-	fmt.Printf("%d of %d actions taken away in turn, of %d used: %d noticed\n", n, len(grants), len(grants), n-unnoticed)
-	return unnoticed, nil
-}
-
-// missed tells the stories that used a permission, the quickest first, each to a
-// local AWS of its own where it is not granted, until one fails; "" when none
-// does. What takes much longer than before did not end as expected.
-func (w *witness) missed(ctx context.Context, g stack.Grant) (noticed string, err error) {
-	users := slices.Clone(w.users[keyOf(g)])
-	slices.SortFunc(users, func(a, b string) int { return int(w.took[a] - w.took[b]) })
-	for _, name := range users {
-		err := w.fresh(ctx, func(s *stack.Stack, tell story.Config) error {
-			tell.Only = name
-			here, err := s.Grants()
-			i := slices.IndexFunc(here, func(h stack.Grant) bool { return keyOf(h) == keyOf(g) })
-			if err != nil || i < 0 {
-				return errors.Join(err, ctx.Err())
-			}
-			return s.Without(ctx, here[i], func() error {
-				bounded, cancel := context.WithTimeout(ctx, 15*time.Second+3*w.took[name])
-				defer cancel()
-				if story.Tell(bounded, tell) != nil {
-					noticed = name
-				}
-				return nil
-			})
-		})
-		if err != nil || noticed != "" {
-			return noticed, errors.Join(err, ctx.Err())
-		}
-	}
-	return "", ctx.Err()
 }

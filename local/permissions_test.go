@@ -9,21 +9,23 @@ import (
 
 func TestAnArgumentCoversItsPermission(t *testing.T) {
 	for _, c := range []struct {
-		role, value string
-		want        bool
+		role, sid, value string
+		want             bool
 	}{
-		{"*", "*", false}, // the star is a resource, not a pattern
-		{"*", "logs:PutLogEvents", true},
-		{"Payment*", "logs:*", true},
-		{"Validate*", "logs:PutLogEvents", false},
-		{"*", "logs:Put", false},
+		{"*", "*", "*", false}, // the star is a resource, not a pattern
+		{"*", "*", "-", true},
+		{"*", "Trace", "-", false},
+		{"*", "WriteLogs", "logs:PutLogEvents", true},
+		{"Payment*", "Write*", "logs:*", true},
+		{"Validate*", "WriteLogs", "logs:PutLogEvents", false},
+		{"*", "WriteLogs", "logs:Put", false},
 	} {
-		g := stack.Grant{Grant: iam.Grant{Value: "logs:PutLogEvents"}, LogicalID: "PaymentRole"}
-		if got := (argument{c.role, c.value, "why"}).covers(g); got != c.want {
-			t.Errorf("%s %s: %v", c.role, c.value, got)
+		g := stack.Grant{Grant: iam.Grant{Value: "logs:PutLogEvents", Sid: "WriteLogs"}, LogicalID: "PaymentRole"}
+		if got := (argument{c.role, c.sid, c.value, "why"}).covers(g); got != c.want {
+			t.Errorf("%s %s %s: %v", c.role, c.sid, c.value, got)
 		}
 	}
-	if !(argument{"*", "*", "why"}).covers(stack.Grant{Grant: iam.Grant{Value: "*"}, LogicalID: "R"}) {
+	if !(argument{"*", "*", "*", "why"}).covers(stack.Grant{Grant: iam.Grant{Value: "*"}, LogicalID: "R"}) {
 		t.Error("the star does not cover itself")
 	}
 	if got, err := readArgued("../docs/unused-permissions.txt"); err != nil || len(got) == 0 {

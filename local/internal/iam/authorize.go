@@ -162,6 +162,7 @@ func (s *Service) Authorize(_ context.Context, id awswire.Identity, access awswi
 		return err
 	}
 	if !d.Allowed {
+		s.noteDenial(id, access)
 		return errors.New(d.Message())
 	}
 	s.note(id, d)
@@ -234,6 +235,28 @@ func (s *Service) note(id awswire.Identity, d Decision) {
 		u.element, u.entry = "Resource", d.Resource
 		s.uses[u]++
 	}
+}
+
+// denial is what a role was refused.
+type denial struct{ role, action string }
+
+func (s *Service) noteDenial(id awswire.Identity, access awswire.Access) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denials[denial{id.Role, strings.ToLower(access.Action)}]++
+}
+
+// Denied tells how often since the start a role was refused an action; any action
+// if it is empty.
+func (s *Service) Denied(roleARN, action string) (times uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for d, n := range s.denials {
+		if d.role == roleARN && (action == "" || d.action == strings.ToLower(action)) {
+			times += n
+		}
+	}
+	return times
 }
 
 // Grant is one entry of Action or Resource of a role's policies, and how often

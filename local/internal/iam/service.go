@@ -50,6 +50,7 @@ type Service struct {
 	attached map[string]*Policy       // resource policies by their text, compiled
 	sessions map[string]*session      // by access key id, those seen
 	uses     map[use]uint64
+	denials  map[denial]uint64
 	purged   time.Time // when expired sessions were last removed
 }
 
@@ -58,7 +59,7 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Service{Config: cfg, attached: map[string]*Policy{}, sessions: map[string]*session{}, uses: map[use]uint64{}}
+	s := &Service{Config: cfg, attached: map[string]*Policy{}, sessions: map[string]*session{}, uses: map[use]uint64{}, denials: map[denial]uint64{}}
 	s.forget()
 	return s
 }

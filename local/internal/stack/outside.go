@@ -6,6 +6,7 @@ package stack
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,6 +49,7 @@ type httpTasks struct {
 		Call(ctx context.Context, as awswire.Identity, service, operation string, params jsonvalue.Value) (jsonvalue.Value, error)
 	}
 	client http.Client
+	allow  func(ctx context.Context, as awswire.Identity, access awswire.Access) error
 }
 
 // Limits of http:invoke: https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html
@@ -58,7 +60,7 @@ const (
 
 // InvokeHTTP implements [stepfunctions.HTTPInvoker].
 func (h *httpTasks) InvokeHTTP(ctx context.Context, as awswire.Identity, r stepfunctions.HTTPRequest) (stepfunctions.HTTPResponse, error) {
-	added, err := h.caller.Call(ctx, as, "events", "RetrieveConnectionCredentials", jsonvalue.NewObject(jsonvalue.Member{Name: "ConnectionArn", Value: r.ConnectionARN}))
+	added, err := h.permit(ctx, as, r)
 	if err != nil {
 		return stepfunctions.HTTPResponse{}, err
 	}
@@ -77,6 +79,24 @@ func (h *httpTasks) InvokeHTTP(ctx context.Context, as awswire.Identity, r stepf
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, httpTaskBody))
 	return stepfunctions.HTTPResponse{StatusCode: resp.StatusCode, Header: resp.Header, Body: body}, err
+}
+
+// permit asks whether the machine's role may call the endpoint, and for what the
+// connection adds, which takes permissions for it and its secret. AWS's own error
+// names: https://github.com/serverless-operations/serverless-step-functions/issues/599 and
+// https://vimson.co/posts/aws-step-function-http-invoke-task-access-denied-error
+func (h *httpTasks) permit(ctx context.Context, as awswire.Identity, r stepfunctions.HTTPRequest) (jsonvalue.Value, error) {
+	err := h.allow(ctx, as, awswire.Access{Action: "states:InvokeHTTPEndpoint", Resource: r.MachineARN, Context: map[string][]string{
+		"states:HTTPEndpoint": {r.Endpoint}, "states:HTTPMethod": {r.Method}}})
+	if err != nil {
+		return nil, &stepfunctions.HTTPRefusal{Name: "States.Http.AccessDenied", Cause: "AWS Step Functions is not authorized to perform states:InvokeHTTPEndpoint on API Endpoint " + r.Endpoint +
+			". Ensure that the StateMachine role contains the states:InvokeHTTPEndpoint permission for the given API Endpoint"}
+	}
+	added, err := h.caller.Call(ctx, as, "events", "RetrieveConnectionCredentials", jsonvalue.NewObject(jsonvalue.Member{Name: "ConnectionArn", Value: r.ConnectionARN}))
+	if e := (*awswire.Error)(nil); errors.As(err, &e) && e.Code == "AccessDeniedException" {
+		return nil, &stepfunctions.HTTPRefusal{Name: "Events.ConnectionResource.AccessDenied", Cause: e.Message}
+	}
+	return added, err
 }
 
 // authorize adds a connection's headers and query parameters.

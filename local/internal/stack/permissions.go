@@ -1,13 +1,13 @@
 package stack
 
 // This file defines what the roles of the deployed template were granted, what of
-// that was used, and how a grant is taken away for a while.
+// that was used, and how a grant is taken away.
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
@@ -48,8 +48,17 @@ func (s *Stack) Grants() ([]Grant, error) {
 	return out, nil
 }
 
-// Without takes one action away from a role while do runs, and gives it back.
-func (s *Stack) Without(ctx context.Context, g Grant, do func() error) error {
+// Denied tells how often since the start a grant's role was refused what the grant
+// would allow: its action, or for a resource anything.
+func (s *Stack) Denied(g Grant) uint64 {
+	if g.Element == "Action" {
+		return s.services.iam.Denied(g.Role, g.Value)
+	}
+	return s.services.iam.Denied(g.Role, "")
+}
+
+// Revoke takes one action or resource away from a role.
+func (s *Stack) Revoke(ctx context.Context, g Grant) error {
 	name := g.Role[strings.LastIndexByte(g.Role, '/')+1:]
 	on := jsonvalue.NewObject(jsonvalue.Member{Name: "RoleName", Value: name}, jsonvalue.Member{Name: "PolicyName", Value: g.Policy})
 	call := func(operation string, params *jsonvalue.Object) (*jsonvalue.Object, error) {
@@ -67,48 +76,41 @@ func (s *Stack) Without(ctx context.Context, g Grant, do func() error) error {
 	if err != nil {
 		return err
 	}
-	less, err := withoutAction(whole, g.Statement, g.Value)
+	less, err := withoutEntry(whole, g)
 	if err != nil {
 		return err
 	}
-	if _, err := call("PutRolePolicy", on.With("PolicyDocument", less)); err != nil {
-		return err
-	}
-	err = do()
-	_, restore := call("PutRolePolicy", on.With("PolicyDocument", whole))
-	return errors.Join(err, restore)
+	_, err = call("PutRolePolicy", on.With("PolicyDocument", less))
+	return err
 }
 
-// withoutAction returns a policy whose statement of this index lacks an action. A
-// statement that would have none allows what nobody asks for.
-func withoutAction(policy string, index int, action string) (string, error) {
+// withoutEntry returns a policy whose statement lacks a grant. One that would have
+// no action left allows what nobody asks for.
+func withoutEntry(policy string, g Grant) (string, error) {
 	v, err := jsonvalue.Parse([]byte(policy))
 	if err != nil {
 		return "", err
 	}
 	document, _ := v.(*jsonvalue.Object)
 	member, _ := document.Get("Statement")
-	statements, ok := member.([]any)
-	if !ok {
-		statements = []any{member}
+	statements := slices.Clone(listOf(member))
+	if g.Statement >= len(statements) {
+		return "", fmt.Errorf("the policy has no statement %d", g.Statement)
 	}
-	if index >= len(statements) {
-		return "", fmt.Errorf("the policy has no statement %d", index)
-	}
-	statement, _ := statements[index].(*jsonvalue.Object)
-	granted, _ := statement.Get("Action")
-	left := []any{}
-	if actions, ok := granted.([]any); ok {
-		for _, a := range actions {
-			if a != action {
-				left = append(left, a)
-			}
-		}
-	}
-	if len(left) == 0 {
+	statement, _ := statements[g.Statement].(*jsonvalue.Object)
+	granted, _ := statement.Get(g.Element)
+	left := slices.DeleteFunc(slices.Clone(listOf(granted)), func(entry any) bool { return entry == g.Value })
+	if len(left) == 0 && g.Element == "Action" {
 		left = append(left, "sts:GetSessionToken")
 	}
-	statements = append([]any{}, statements...)
-	statements[index] = statement.With("Action", left)
+	statements[g.Statement] = statement.With(g.Element, left)
 	return jsonvalue.String(document.With("Statement", statements)), nil
+}
+
+// listOf returns the items of what may be one or a list.
+func listOf(v jsonvalue.Value) []any {
+	if items, ok := v.([]any); ok {
+		return items
+	}
+	return []any{v}
 }

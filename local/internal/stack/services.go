@@ -4,6 +4,7 @@ package stack
 // others.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,13 +89,13 @@ func (s *Stack) compose() error {
 		return err
 	}
 	if v.machines, err = stepfunctions.New(stepfunctions.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Journal: s.Journal, Log: s.Log,
-		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs, s.Meter}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}}, Metrics: machineMetrics{v.metrics}, Objects: objectStreams{v.objects}, Mocks: mocks}); err != nil {
+		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs, s.Meter}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}, allow: authorizer{v.iam, s.Lenient, v.resourcePolicy, s.Meter}.Authorize}, Metrics: machineMetrics{v.metrics}, Objects: objectStreams{v.objects}, Mocks: mocks}); err != nil {
 		return err
 	}
 	if v.schedules, err = scheduler.New(scheduler.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, Metrics: v.counter("AWS/Scheduler")}); err != nil {
 		return err
 	}
-	v.programs = filepath.Join(cacheDir(s.StateDir), "programs")
+	v.programs = cmp.Or(s.Programs, filepath.Join(cacheDir(s.StateDir), "programs"))
 	for _, api := range []awswire.Service{v.logs.API(), v.metrics.API(), v.tables.API(), v.tables.StreamsAPI(), v.queues.API(), v.topics.API(), v.objects.API(), v.secrets.API(), ssm.New(ssm.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock}).API(), v.functions.API(), v.events.API(), v.machines.API(), v.schedules.API()} {
 		s.wire.Add(api)
 	}

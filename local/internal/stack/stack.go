@@ -33,6 +33,7 @@ type Options struct {
 	Account, Region string
 	Memory          bool   // no state on disk
 	StateDir        string // unless Memory
+	Programs        string // where built functions stay; empty: with the state
 	Clock           clock.Clock
 	Log             *slog.Logger
 	// Lenient lets through what nobody has set up permissions for, where AWS would
