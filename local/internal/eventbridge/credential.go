@@ -269,6 +269,13 @@ func (s *Service) retrieveCredentials(ctx context.Context, in *retrieveCredentia
 	if err != nil {
 		return nil, err
 	}
+	// The caller's own permissions must reach the secret too:
+	// https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html#connect-http-task-permissions
+	for _, read := range []string{"DescribeSecret", "GetSecretValue"} {
+		if _, err := s.Caller.Call(ctx, awswire.CallerFrom(ctx), "secretsmanager", read, object(member("SecretId", c.SecretARN))); err != nil {
+			return nil, err
+		}
+	}
 	added, err := s.credentials(ctx, c, in.Refresh)
 	return &added, err
 }

@@ -25,11 +25,19 @@ type HTTPInvoker interface {
 
 // HTTPRequest is what an http:invoke task asks for.
 type HTTPRequest struct {
+	MachineARN    string // whose task asks
 	ConnectionARN string
+	Endpoint      string // as the task names it, which is what permissions are about
 	Method, URL   string // URL with the task's query parameters
 	Header        http.Header
 	Body          []byte
 }
+
+// HTTPRefusal is a request that was not made, under the name that Retry and Catch
+// match.
+type HTTPRefusal struct{ Name, Cause string }
+
+func (r *HTTPRefusal) Error() string { return r.Name + ": " + r.Cause }
 
 // HTTPResponse is what came back.
 type HTTPResponse struct {
@@ -48,8 +56,12 @@ func invokeHTTP(s *Service, c *call) answer {
 	if err != nil {
 		return failed("States.Runtime", fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [%s]", jsonvalue.String(c.Parameters), err))
 	}
+	request.MachineARN = c.machineARN
 	response, err := s.HTTP.InvokeHTTP(c.context(), c.as, request)
 	if err != nil {
+		if r := (*HTTPRefusal)(nil); errors.As(err, &r) {
+			return failed(r.Name, r.Cause)
+		}
 		if e := (*awswire.Error)(nil); errors.As(err, &e) {
 			return failed("Events."+class(e.Code), e.Message)
 		}
@@ -85,7 +97,7 @@ func httpRequest(params jsonvalue.Value, region string) (HTTPRequest, error) {
 		query[name] = v
 	}
 	u.RawQuery = query.Encode()
-	r.URL = u.String()
+	r.Endpoint, r.URL = endpoint, u.String()
 	for name, v := range pairs(member(params, "Headers")) {
 		r.Header[http.CanonicalHeaderKey(name)] = v
 	}

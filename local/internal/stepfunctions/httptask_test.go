@@ -46,6 +46,8 @@ func TestHTTPTask(t *testing.T) {
 			`GET https://x.example `, `FAILED States.Http.StatusCode.429 slow down`},
 		{"no answer", connection + `"ApiEndpoint":"https://x.example","Method":"GET"`, HTTPResponse{}, errors.New("connection refused"),
 			`GET https://x.example `, `FAILED States.Http.Socket connection refused`},
+		{"not allowed", connection + `"ApiEndpoint":"https://x.example","Method":"GET"`, HTTPResponse{}, &HTTPRefusal{"States.Http.AccessDenied", "why"},
+			`GET https://x.example `, `FAILED States.Http.AccessDenied why`},
 		{"no endpoint", connection + `"Method":"GET"`, HTTPResponse{}, nil, "  ",
 			`FAILED States.Runtime The Parameters '{"Authentication":{"ConnectionArn":"c"},"Method":"GET"}' could not be used to start the Task: [The field 'ApiEndpoint' is required but was missing]`},
 		{"bad method", connection + `"ApiEndpoint":"https://x.example","Method":"FETCH"`, HTTPResponse{}, nil, "  ", ``},
