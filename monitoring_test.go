@@ -90,6 +90,9 @@ func machineMembers(t *testing.T, resources node) []member {
 		}
 		// By name: one may be behind a condition.
 		arn := "!Sub 'arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:" + m.get("Properties", "Name").Value + "'"
+		if m.get("Properties", "Type").Value == "EXPRESS" { // whatever its definition says
+			d.TimeoutSeconds = min(d.TimeoutSeconds, 300)
+		}
 		all = append(all, member{id: m.id, names: []string{"StateMachineArn"}, values: []string{arn}, percent: d.TimeoutSeconds * 1000 / 100})
 	}
 	return all

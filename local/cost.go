@@ -18,13 +18,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eb "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/stepworks/stepworks/local/internal/clock"
 	"github.com/stepworks/stepworks/local/internal/stack"
@@ -57,120 +56,138 @@ func (c *costCommand) Run(ctx context.Context) error {
 	if c.Orders < 1 || c.Orders > 1000 {
 		return fmt.Errorf("--orders %d: give 1 to 1000", c.Orders)
 	}
+	var bills []bill
+	for _, kind := range []string{"STANDARD", "EXPRESS"} {
+		b, err := c.measure(ctx, kind, p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+		bills = append(bills, b)
+	}
+	report(bills, p, c.Orders)
+	return nil
+}
+
+// bill is what orders used, and what the stack costs without any.
+type bill struct {
+	kind  string // of the workflow that orders start
+	rows  []row
+	month float64
+}
+
+func (b bill) total() (dollars float64) {
+	for _, r := range b.rows {
+		dollars += r.each * r.price * million
+	}
+	return dollars
+}
+
+// measure places orders on a stack of its own, whose order workflow is of a kind.
+func (c *costCommand) measure(ctx context.Context, kind string, p prices) (bill, error) {
 	meter := &stack.Meter{}
 	s, err := stack.Start(ctx, stack.Options{Account: c.Account, Region: c.Region, Memory: true, Clock: clock.Real(), Log: c.logger(), Meter: meter})
 	if err != nil {
-		return err
+		return bill{}, err
 	}
 	defer s.Close()
 	d := c.deployment(os.Stderr)
-	d.Preferred = map[string]string{"PaymentDelay": "0s", "PaymentDeclinePercent": "0"}
+	d.Preferred = map[string]string{"PaymentDelay": "0s", "PaymentDeclinePercent": "0", "OrderWorkflowType": kind}
 	if err := s.Deploy(ctx, d); err != nil {
-		return err
+		return bill{}, err
 	}
 	sdk, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Region), config.WithBaseEndpoint(s.URL()), config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("root", "root", "")))
 	if err != nil {
-		return err
+		return bill{}, err
 	}
-	shop := shop{sdk: sdk, prefix: c.Parameter["Prefix"], account: c.Account, region: c.Region}
+	machine := map[string]string{"STANDARD": "OrderProcessingWorkflow", "EXPRESS": "OrderProcessingExpress"}[kind]
+	shop := &shop{sdk: sdk, prefix: c.Parameter["Prefix"], machine: fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s%s", c.Region, c.Account, c.Parameter["Prefix"], machine)}
 	if err := shop.stock(ctx); err != nil {
-		return err
+		return bill{}, err
 	}
-	if _, err := shop.place(ctx, "WARM", 3); err != nil { // so that no cold start is in what is measured
-		return err
+	if err := shop.place(ctx, "WARM", 3); err != nil { // so that no cold start is in what is measured
+		return bill{}, err
 	}
 	meter.Take()
-	took, err := shop.place(ctx, "COST", c.Orders)
-	if err != nil {
-		return err
+	if err := shop.place(ctx, "COST", c.Orders); err != nil {
+		return bill{}, err
 	}
 	use := meter.Take()
-	memory, fixed, err := shop.fixed(ctx, use, p)
-	if err != nil {
-		return err
-	}
-	report(use, p, c.Orders, memory, fixed, took)
-	return nil
+	memory, month, err := shop.fixed(ctx, use, p)
+	return bill{kind, rows(use, p, c.Orders, memory), month}, err
 }
 
 // shop places orders.
 type shop struct {
-	sdk                     aws.Config
-	prefix, account, region string
+	sdk             aws.Config
+	prefix, machine string // what stands before names; the ARN of what orders start
+	done            int    // orders so far
 }
 
-func (s shop) stock(ctx context.Context) error {
+func (s *shop) stock(ctx context.Context) error {
 	_, err := dynamodb.NewFromConfig(s.sdk).PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.prefix + "Inventory"), Item: map[string]ddb.AttributeValue{
 		"productId": &ddb.AttributeValueMemberS{Value: "MOUSE001"}, "quantity": &ddb.AttributeValueMemberN{Value: "1000000"}}})
 	return err
 }
 
-// place publishes orders one after the other and waits for each to end. It
-// returns how long their executions took altogether.
-func (s shop) place(ctx context.Context, name string, orders int) (time.Duration, error) {
-	bus, states := eventbridge.NewFromConfig(s.sdk), sfn.NewFromConfig(s.sdk)
-	machine := fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%sOrderProcessingWorkflow", s.region, s.account, s.prefix)
-	before, err := s.ended(ctx, states, machine)
-	if err != nil {
-		return 0, err
-	}
+// place publishes orders and waits until their executions have succeeded, and what
+// they published has reached its functions.
+func (s *shop) place(ctx context.Context, name string, orders int) error {
+	bus := eventbridge.NewFromConfig(s.sdk)
 	for i := range orders {
 		detail := fmt.Sprintf(`{"status":"pending","orderData":{"orderId":"%s-%d","customerId":"CUST001","items":[{"productId":"MOUSE001","quantity":1,"price":29.99}],"totalAmount":29.99}}`, name, i)
 		_, err := bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eb.PutEventsRequestEntry{{EventBusName: aws.String(s.prefix + "ecommerce-orders"),
 			Source: aws.String("ecommerce.orders"), DetailType: aws.String("Order Placed"), Detail: &detail}}})
 		if err != nil {
-			return 0, err
+			return err
 		}
 	}
+	s.done += orders
 	for range 600 {
-		now, err := s.ended(ctx, states, machine)
-		if err != nil {
-			return 0, err
+		succeeded, failed, err := s.ended(ctx)
+		switch {
+		case err != nil:
+			return err
+		case failed > 0:
+			return fmt.Errorf("%d executions failed", failed)
+		case succeeded >= s.done:
+			return pause(ctx, time.Second)
 		}
-		if len(now)-len(before) >= orders {
-			return settled(ctx, now[:orders])
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return 0, ctx.Err()
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
 	}
-	return 0, errors.New("the orders do not end within a minute")
+	return errors.New("the orders do not end within a minute")
 }
 
-// settled adds up executions, all of which must have succeeded, and lets what
-// they published reach its functions.
-func settled(ctx context.Context, executions []sfntypes.ExecutionListItem) (took time.Duration, err error) {
-	for _, x := range executions {
-		if x.Status != sfntypes.ExecutionStatusSucceeded {
-			return 0, fmt.Errorf("execution %s ended as %s", *x.Name, x.Status)
-		}
-		took += x.StopDate.Sub(*x.StartDate)
-	}
+func pause(ctx context.Context, d time.Duration) error {
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(d):
+		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return took, ctx.Err()
 }
 
-func (s shop) ended(ctx context.Context, states *sfn.Client, machine string) ([]sfntypes.ExecutionListItem, error) {
-	var all []sfntypes.ExecutionListItem
-	pages := sfn.NewListExecutionsPaginator(states, &sfn.ListExecutionsInput{StateMachineArn: &machine, MaxResults: 1000})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+// ended counts executions by CloudWatch, which knows those of Express machines too.
+func (s *shop) ended(ctx context.Context) (succeeded, failed int, err error) {
+	client := cloudwatch.NewFromConfig(s.sdk)
+	for metric, n := range map[string]*int{"ExecutionsSucceeded": &succeeded, "ExecutionsFailed": &failed} {
+		out, err := client.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{Namespace: aws.String("AWS/States"), MetricName: &metric, Period: aws.Int32(3600),
+			StartTime: aws.Time(time.Now().Add(-time.Hour)), EndTime: aws.Time(time.Now().Add(time.Hour)), Statistics: []cwtypes.Statistic{cwtypes.StatisticSum},
+			Dimensions: []cwtypes.Dimension{{Name: aws.String("StateMachineArn"), Value: &s.machine}}})
 		if err != nil {
-			return nil, err
+			return 0, 0, err
 		}
-		all = append(all, page.Executions...)
+		for _, d := range out.Datapoints {
+			*n += int(aws.ToFloat64(d.Sum))
+		}
 	}
-	return slices.DeleteFunc(all, func(x sfntypes.ExecutionListItem) bool { return x.Status == sfntypes.ExecutionStatusRunning }), nil
+	return succeeded, failed, nil
 }
 
 // fixed is what stands still: the memory of functions in GB, and what the stack
 // costs a month without any order.
-func (s shop) fixed(ctx context.Context, use stack.Usage, p prices) (memory map[string]float64, month float64, err error) {
+func (s *shop) fixed(ctx context.Context, use stack.Usage, p prices) (memory map[string]float64, month float64, err error) {
 	memory = map[string]float64{}
 	for name := range use.Functions {
 		f, err := lambda.NewFromConfig(s.sdk).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
@@ -220,6 +237,9 @@ func rows(use stack.Usage, p prices, orders int, memory map[string]float64) []ro
 	}
 	return []row{
 		{"Step Functions", "state transitions", float64(use.Transitions) / n, p.Prices.Transition},
+		{"Step Functions", "Express requests", float64(use.Express) / n, p.Prices.ExpressRequest},
+		// 64 MB is the smallest chunk; what an order's execution keeps fits into it.
+		{"Step Functions", "Express GB-seconds", use.ExpressDuration.Seconds() * 64 / 1024 / n, p.Prices.ExpressGigabyteSecond},
 		{"Lambda", "invocations", float64(invocations) / n, p.Prices.Invocation},
 		{"Lambda", "GB-seconds", gigabyteSeconds / n, p.Prices.GigabyteSecond},
 		{"EventBridge", "events", float64(use.Events) / n, p.Prices.Event},
@@ -236,27 +256,40 @@ func rows(use stack.Usage, p prices, orders int, memory map[string]float64) []ro
 
 const million = 1e6
 
-func report(use stack.Usage, p prices, orders int, memory map[string]float64, month float64, took time.Duration) {
-	fmt.Printf("%d orders placed, paid and fulfilled; prices of %s as of %s, before free tiers\n\n", orders, p.Region, p.AsOf)
-	fmt.Printf("%-16s %-18s %14s %16s\n", "service", "unit", "for an order", "$ for a million")
-	total, transitions := 0.0, 0.0
-	for _, r := range rows(use, p, orders, memory) {
-		dollars := r.each * r.price * million
-		total += dollars
-		if r.service == "Step Functions" {
-			transitions = dollars
-		}
-		if r.each > 0 {
-			fmt.Printf("%-16s %-18s %14.6g %16.2f\n", r.service, r.what, r.each, dollars)
-		}
+func report(bills []bill, p prices, orders int) {
+	fmt.Printf("%d orders placed, paid and fulfilled, once with each type of the order workflow; prices of %s as of %s, before free tiers\n\n", orders, p.Region, p.AsOf)
+	fmt.Printf("%-16s %-18s", "", "")
+	for _, b := range bills {
+		fmt.Printf(" %30s", b.kind)
 	}
-	fmt.Printf("%-16s %-18s %14s %16.2f\n\n", "all", "", "", total)
-	// 64 MB is the smallest chunk; what an order's execution keeps fits into it.
-	express := million * (p.Prices.ExpressRequest + took.Seconds()/float64(orders)*64/1024*p.Prices.ExpressGigabyteSecond)
-	fmt.Printf("the same as an Express workflow, computed: %.2f for its executions instead of %.2f, so %.2f in all\n", express, transitions, total-transitions+express)
-	fmt.Printf("a month without an order: %.2f (alarms and dashboard)\n", month)
+	fmt.Printf("\n%-16s %-18s", "service", "unit")
+	for range bills {
+		fmt.Printf(" %14s %15s", "for an order", "$ for a million")
+	}
+	fmt.Println()
+	for i, r := range bills[0].rows {
+		if !slices.ContainsFunc(bills, func(b bill) bool { return b.rows[i].each > 0 }) {
+			continue
+		}
+		fmt.Printf("%-16s %-18s", r.service, r.what)
+		for _, b := range bills {
+			fmt.Printf(" %14.6g %15.2f", b.rows[i].each, b.rows[i].each*b.rows[i].price*million)
+		}
+		fmt.Println()
+	}
+	fmt.Printf("%-35s", "all")
+	for _, b := range bills {
+		fmt.Printf(" %30.2f", b.total())
+	}
+	fmt.Printf("\n\n%-35s", "a month without an order")
+	for _, b := range bills {
+		fmt.Printf(" %30.2f", b.month)
+	}
 	for _, load := range []float64{10_000, 100_000, 1_000_000} {
-		fmt.Printf("a month of %7.0f orders: %8.2f\n", load, month+total*load/million)
+		fmt.Printf("\n%-35s", fmt.Sprintf("a month of %.0f orders", load))
+		for _, b := range bills {
+			fmt.Printf(" %30.2f", b.month+b.total()*load/million)
+		}
 	}
-	fmt.Println("durations are this machine's; a simulated payment gateway takes no time")
+	fmt.Println("\n\nA month without orders is alarms and dashboard. Durations are this machine's; a simulated payment gateway takes no time.")
 }

@@ -20,12 +20,15 @@ type Usage struct {
 	// and so is every retry. Counted from execution logs, so a machine must log ALL.
 	// https://aws.amazon.com/step-functions/pricing/
 	Transitions int
-	Functions   map[string]FunctionUsage // by name
-	Events      int                      // put by anybody but AWS itself
-	Requests    map[string]int           // by action ("sqs:SendMessage"), of everybody but the account's root
-	ReadUnits   float64
-	WriteUnits  float64
-	LogBytes    int
+	// Executions of Express machines, and how long they took, each rounded up to 100 ms.
+	Express         int
+	ExpressDuration time.Duration
+	Functions       map[string]FunctionUsage // by name
+	Events          int                      // put by anybody but AWS itself
+	Requests        map[string]int           // by action ("sqs:SendMessage"), of everybody but the account's root
+	ReadUnits       float64
+	WriteUnits      float64
+	LogBytes        int
 }
 
 // FunctionUsage is what one function used. Durations are this machine's.
@@ -36,8 +39,9 @@ type FunctionUsage struct {
 
 // Meter collects usage. A nil one does not.
 type Meter struct {
-	mu  sync.Mutex
-	use Usage
+	mu    sync.Mutex
+	use   Usage
+	began map[string]time.Time // Express executions under way, by ARN
 }
 
 // Take returns what was used since the last time.
@@ -62,6 +66,9 @@ func (m *Meter) note(f func(*Usage)) {
 // request hears what somebody was about to do. The root is whoever looks on: the
 // stories, the CLI. It puts events as the shop does, and those count.
 func (m *Meter) request(id awswire.Identity, access awswire.Access) {
+	if strings.HasPrefix(id.Service, "cloudwatch.") {
+		return // alarms, which belong to no order; their events are free
+	}
 	m.note(func(u *Usage) {
 		if access.Action == "events:PutEvents" {
 			if !strings.HasPrefix(id.Service, "states.") {
@@ -105,13 +112,33 @@ func (m *Meter) logged(bytes int) { m.note(func(u *Usage) { u.LogBytes += bytes 
 func (m *Meter) execution(events []stepfunctions.LogEvent) {
 	m.note(func(u *Usage) {
 		for _, e := range events {
+			u.LogBytes += len(e.Message)
+			if _, arn, ok := strings.Cut(e.Message, `"execution_arn":"`); ok && strings.Contains(arn, ":express:") {
+				m.express(u, arn, e)
+				continue
+			}
 			switch {
 			case strings.Contains(e.Message, `"type":"TaskStateEntered"`): // counted as it is scheduled
 			case strings.Contains(e.Message, `StateEntered"`), strings.Contains(e.Message, `"type":"TaskScheduled"`),
 				strings.Contains(e.Message, `"type":"LambdaFunctionScheduled"`), strings.Contains(e.Message, `"type":"ActivityScheduled"`):
 				u.Transitions++
 			}
-			u.LogBytes += len(e.Message)
 		}
 	})
+}
+
+// express hears of an Express execution's beginning and end.
+func (m *Meter) express(u *Usage, arn string, e stepfunctions.LogEvent) {
+	switch {
+	case strings.Contains(e.Message, `"type":"ExecutionStarted"`):
+		if m.began == nil {
+			m.began = map[string]time.Time{}
+		}
+		m.began[arn] = e.Time
+		u.Express++
+	case strings.Contains(e.Message, `"type":"Execution`):
+		const step = 100 * time.Millisecond
+		u.ExpressDuration += (e.Time.Sub(m.began[arn]) + step - 1).Truncate(step)
+		delete(m.began, arn)
+	}
 }

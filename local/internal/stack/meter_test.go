@@ -19,6 +19,7 @@ func TestMeter(t *testing.T) {
 	}
 	m.request(awswire.Root("1"), entries)
 	m.request(awswire.Identity{Service: "states.amazonaws.com"}, entries) // AWS's own events are free
+	m.request(awswire.Identity{Service: "cloudwatch.amazonaws.com"}, awswire.Access{Action: "sns:Publish"})
 	m.invocation(lambda.Metric{Function: "f", Duration: time.Second})
 	m.invocation(lambda.Metric{Function: "f", Throttled: true})
 	m.capacity("t", 0.5, 2)
@@ -27,9 +28,12 @@ func TestMeter(t *testing.T) {
 	for _, name := range []string{"ExecutionStarted", "ChoiceStateEntered", "ChoiceStateExited", "TaskStateEntered", "LambdaFunctionScheduled", "LambdaFunctionFailed", "LambdaFunctionScheduled", "TaskStateExited"} {
 		events = append(events, stepfunctions.LogEvent{Message: `{"type":"` + name + `"}`})
 	}
+	for i, name := range []string{"ExecutionStarted", "TaskStateEntered", "TaskScheduled", "ExecutionSucceeded"} { // 450 ms, and no transition
+		events = append(events, stepfunctions.LogEvent{Time: time.UnixMilli(int64(i) * 150), Message: `{"type":"` + name + `","execution_arn":"arn:aws:states:us-east-1:1:express:m:x:y"}`})
+	}
 	m.execution(events)
 	got := m.Take()
-	want := Usage{Transitions: 3, Functions: map[string]FunctionUsage{"f": {1, time.Second}}, Events: 2, Requests: map[string]int{"sqs:SendMessage": 2}, ReadUnits: 0.5, WriteUnits: 2, LogBytes: got.LogBytes}
+	want := Usage{Transitions: 3, Express: 1, ExpressDuration: 500 * time.Millisecond, Functions: map[string]FunctionUsage{"f": {1, time.Second}}, Events: 2, Requests: map[string]int{"sqs:SendMessage": 2}, ReadUnits: 0.5, WriteUnits: 2, LogBytes: got.LogBytes}
 	if !reflect.DeepEqual(got, want) || got.LogBytes == 0 {
 		t.Errorf("used %+v, not %+v", got, want)
 	}
