@@ -20,7 +20,7 @@ MUTATE  ?= 4
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test conformance race cover build deploy lint fmt bench slow clean permissions
+.PHONY: help run up test browser screenshots conformance race cover build deploy lint fmt bench slow clean permissions
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,14 @@ up: ## keep the local AWS running: endpoint http://127.0.0.1:4566
 test: ## all tests, and which places of each machine they take; under 60 s when the build is warm
 	$(GO) test ./...
 	@$(GO) test ./statemachines -v | grep '^coverage'
+
+browser: ## click through the console with Chromium (CHROMIUM=path), and print page weights and times; needs Chromium
+	BROWSER=true $(GO) test ./local -run TestOrdersInABrowser -count=1 -v
+	FIGURES=true $(GO) test ./local/internal/stack -run TestConsoleFigures -count=1 -v
+
+screenshots: ## the pictures of docs/images, from the stories; needs Chromium
+	SCREENSHOTS=docs/images $(GO) test ./local -run TestScreenshots -count=1 -v
+	$(GO) run ./local graph statemachines/order-processing.asl.json > docs/images/order-processing.svg
 
 conformance: ## the recorded answers of AWS, where they are at hand (needs python3 with boto3: PYTHON=...)
 	CONFORMANCE=1 $(GO) test ./local -run TestRecordedAnswers -count=1 -v

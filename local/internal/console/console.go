@@ -84,5 +84,5 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /journal", c.journal)
 	mux.HandleFunc("GET /assets/{file}", asset)
 	c.actions(mux)
-	return c.guard(mux)
+	return c.guard(c.dated(mux))
 }

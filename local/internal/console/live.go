@@ -21,10 +21,7 @@ const (
 func (c *Console) live(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := http.NewResponseController(w)
-	last := uint64(0)
-	for _, e := range c.entries() {
-		last = e.ID
-	}
+	last := c.Journal.Last()
 	for first := true; ; first = false {
 		entries, more := c.Journal.After(last, 10_000)
 		if n := len(entries); n > 0 {

@@ -5,6 +5,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -48,7 +49,23 @@ type view struct {
 	Now            time.Time
 	Endpoint       string
 	Said           string // by the last action
+	Seen           uint64 // the journal's latest entry before the page was made
 	Data           any
+}
+
+type seenKey struct{}
+
+// dated notes how far the journal is before a page reads anything, so that the
+// page can tell whether something happened since.
+func (c *Console) dated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), seenKey{}, c.Journal.Last())))
+	})
+}
+
+func seen(r *http.Request) uint64 {
+	id, _ := r.Context().Value(seenKey{}).(uint64)
+	return id
 }
 
 // render writes a page; an error of reading the services becomes a page too.
@@ -58,7 +75,7 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, name, section, 
 		name, data, status = "fault.html", plainError(err), http.StatusNotFound
 		title = "Not found"
 	}
-	v := view{Title: title, Section: section, Now: c.Clock.Now(), Endpoint: c.Endpoint, Said: r.URL.Query().Get("said"), Data: data}
+	v := view{Title: title, Section: section, Now: c.Clock.Now(), Endpoint: c.Endpoint, Said: r.URL.Query().Get("said"), Seen: seen(r), Data: data}
 	var page bytes.Buffer
 	if err := templates[name].Execute(&page, v); err != nil {
 		http.Error(w, "The page could not be made: "+err.Error(), http.StatusInternalServerError)

@@ -106,6 +106,13 @@ func (j *Journal) After(id uint64, limit int) (entries []Entry, more <-chan stru
 	return entries, j.changed
 }
 
+// Last returns the id of the latest entry, 0 if there is none.
+func (j *Journal) Last() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
 type causeKey struct{}
 
 // CauseFrom returns the id of the entry that ctx descends from, 0 if none.

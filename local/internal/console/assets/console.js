@@ -18,7 +18,10 @@
     try {
       const answer = await fetch(location.href.split("#")[0], { headers: { "X-Renew": "1" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (!(stale = busy())) replace(page.getElementById("main"));
+      if (!(stale = busy())) {
+        replace(page.getElementById("main"));
+        light.dataset.seen = page.getElementById("live").dataset.seen;
+      }
     } catch { light.className = "off"; }
     fetching = false;
     if (again) { again = false; setTimeout(renew, 500); }
@@ -50,9 +53,23 @@
     if (at) refocus(was, nth);
   };
 
-  let first = true;
+  // A graph that is wider than the window is shown from its start.
+  main.querySelectorAll(".drawing").forEach((d) => {
+    const start = d.querySelector(".dot");
+    if (start) d.scrollLeft = start.getBoundingClientRect().left - d.getBoundingClientRect().left - d.clientWidth / 2;
+  });
+
+  // The page says up to where it has seen; what came before this script listened
+  // counts too. Once more a second later: what was noted may not have been stored.
+  let settle = 0;
   const source = new EventSource("/live");
-  source.onmessage = () => { light.className = ""; if (!first) renew(); first = false; };
+  source.onmessage = (e) => {
+    light.className = "";
+    if (e.data === light.dataset.seen) return;
+    renew();
+    clearTimeout(settle);
+    settle = setTimeout(renew, 1000);
+  };
   source.onerror = () => { light.className = "off"; };
 
   addEventListener("keydown", (e) => {
