@@ -64,9 +64,16 @@ func (w *World) queue(ctx context.Context, name string) (*mailbox, error) {
 }
 
 // collect takes n messages that contain text, or those that came before it was
-// quiet, and leaves all others.
-func (m *mailbox) collect(ctx context.Context, text string, n int) ([]string, error) {
-	var found []string
+// quiet, and gives all others back in the end: given back at once, they would be
+// the next to come.
+func (m *mailbox) collect(ctx context.Context, text string, n int) (found []string, err error) {
+	var others []*string
+	defer func() {
+		for _, receipt := range others {
+			_, failed := m.w.queues.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &m.url, ReceiptHandle: receipt, VisibilityTimeout: 0})
+			err = errors.Join(err, failed)
+		}
+	}()
 	for quiet := 0; len(found) < n && quiet < 3; {
 		out, err := m.w.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &m.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
 		if err != nil {
@@ -74,14 +81,13 @@ func (m *mailbox) collect(ctx context.Context, text string, n int) ([]string, er
 		}
 		quiet++
 		for _, msg := range out.Messages {
+			quiet = 0
 			if !strings.Contains(*msg.Body, text) {
-				_, err = m.w.queues.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &m.url, ReceiptHandle: msg.ReceiptHandle, VisibilityTimeout: 0})
-			} else {
-				quiet = 0
-				found = append(found, *msg.Body)
-				_, err = m.w.queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &m.url, ReceiptHandle: msg.ReceiptHandle})
+				others = append(others, msg.ReceiptHandle)
+				continue
 			}
-			if err != nil {
+			found = append(found, *msg.Body)
+			if _, err = m.w.queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &m.url, ReceiptHandle: msg.ReceiptHandle}); err != nil {
 				return found, err
 			}
 		}

@@ -38,7 +38,7 @@ type expected struct {
 
 var (
 	fulfilled = expected{status: "fulfilled", executions: 1, ends: []string{"OrderCompleted"},
-		events: map[string]int{"Payment Completed": 1, "Order Fulfilled": 1}}
+		events: map[string]int{"Payment Completed": 1, "Order Fulfilled": 1, "Invoice Issued": 1}}
 	outOfStock = expected{status: "out_of_stock", executions: 1, ends: []string{"InsufficientInventory"}, events: map[string]int{"Order Failed": 1}}
 	declined   = expected{status: "payment_failed", executions: 1, ends: []string{"PaymentFailed"}, events: map[string]int{"Order Failed": 1}}
 	rejected   = expected{status: "rejected", executions: 1, ends: []string{"OrderValidationFailed"}, events: map[string]int{"Order Failed": 1}}

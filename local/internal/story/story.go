@@ -34,6 +34,7 @@ type Story struct {
 // Stories are told in this order: each domain's, in a file of its own.
 var Stories = slices.Concat(
 	orderStories,
+	closingStories,
 	variantStories,
 	approvalStories,
 	jobStories,
@@ -84,6 +85,9 @@ func Tell(ctx context.Context, cfg Config) error {
 		}
 		if err := s.tell(ctx, w); err != nil {
 			return fmt.Errorf("story %q: %w", s.Name, err)
+		}
+		if err := w.playWarehouse(ctx); err != nil {
+			return fmt.Errorf("after story %q: %w", s.Name, err)
 		}
 		if len(w.differences) > 0 {
 			wrong = append(wrong, s.Name)

@@ -1,0 +1,120 @@
+package story
+
+// This file defines the story of an order that is closed after its fulfillment.
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+var closingStories = []Story{
+	{Name: "closing", Title: "A fulfilled order is shipped, invoiced and restocked once, although it is closed twice more", Virtual: true, tell: orderClosed},
+}
+
+const closingMachine = "CloseOrderWorkflow"
+
+func orderClosed(ctx context.Context, w *World) error {
+	if err := w.seed(ctx, seedStock); err != nil {
+		return err
+	}
+	entries, err := w.sample("order-placed")
+	if err != nil {
+		return err
+	}
+	id := w.newOrderID(entries[0].orderID(), accepted)
+	entries[0].setOrderID(id)
+	w.tellOrder(entries[0])
+	if err := w.publish(ctx, entries[0]); err != nil {
+		return err
+	}
+	if err := w.follow(ctx, map[string]expected{id: fulfilled}, map[string]int{"LAPTOP001": -1, "MOUSE001": -1}); err != nil {
+		return err
+	}
+	runs, err := w.caused(ctx, closingMachine, id, 1)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		w.tellRun(r)
+		w.expect(r.end() == "Order Closed", "the order must be closed, but the execution ended in %s (%s: %s)", r.end(), r.err, r.cause)
+	}
+	record, err := w.item(ctx, "Orders", id)
+	if err != nil {
+		return err
+	}
+	w.say("order    closed, %s", record["invoiceId"])
+	closedAt, err := time.Parse(time.RFC3339, record["closedAt"])
+	w.expect(err == nil && record["invoiceId"] == "INV-"+id, "order %s must be closed and invoiced, but its record says %v", id, record)
+	if err := w.told(ctx, id, "restock", "ship"); err != nil {
+		return err
+	}
+	if err := w.closeAgain(ctx, id, closedAt.Add(24*time.Hour)); err != nil {
+		return err
+	}
+	return w.told(ctx, id)
+}
+
+// closeAgain starts the machine for a closed order, now and for later.
+func (w *World) closeAgain(ctx context.Context, id string, later time.Time) error {
+	for _, input := range []map[string]any{{"orderId": id}, {"orderId": id, "triggerTime": later.Format(time.RFC3339)}} {
+		arn, err := w.start(ctx, closingMachine, input)
+		if err != nil {
+			return err
+		}
+		r, err := w.finish(ctx, arn)
+		if err != nil {
+			return err
+		}
+		w.tellRun(r)
+		w.expect(r.end() == "Order Closed Already", "a closed order must stay closed, but the execution ended in %s (%s: %s)", r.end(), r.err, r.cause)
+	}
+	return nil
+}
+
+// told reads the queue as the warehouse would, and holds it against what must be
+// there.
+func (w *World) told(ctx context.Context, id string, want ...string) error {
+	queue, err := w.queue(ctx, "orders.fifo")
+	if err != nil {
+		return err
+	}
+	messages, err := queue.collect(ctx, id, len(want)+1)
+	if err != nil {
+		return err
+	}
+	var kinds []string
+	for _, text := range messages {
+		var m struct{ Kind string }
+		_ = json.Unmarshal([]byte(text), &m) // what is no message of ours has no kind
+		kinds = append(kinds, m.Kind)
+	}
+	slices.Sort(kinds)
+	w.say("queue    %v", kinds)
+	w.expect(slices.Equal(kinds, want), "the warehouse must get %v about the order, but got %v", want, messages)
+	return nil
+}
+
+// playWarehouse reads what closed orders left for the warehouse, where nobody else
+// does: a queue that is never empty is metered every minute of skipped time.
+func (w *World) playWarehouse(ctx context.Context) error {
+	if w.Advance == nil {
+		return nil
+	}
+	q, err := w.queue(ctx, "orders.fifo")
+	for err == nil {
+		var out *sqs.ReceiveMessageOutput
+		if out, err = w.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url, MaxNumberOfMessages: 10}); err != nil || len(out.Messages) == 0 {
+			return err
+		}
+		for _, msg := range out.Messages {
+			if _, err := w.queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: msg.ReceiptHandle}); err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
