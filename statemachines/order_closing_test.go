@@ -98,7 +98,9 @@ func TestClosingRepeatsTheSame(t *testing.T) {
 	var restock struct{ MessageBody json.RawMessage }
 	require.NoError(t, json.Unmarshal([]byte(sent["Restock"][0]), &restock))
 	assert.JSONEq(t, `{"kind":"restock","restockId":"STOCK-A","orderId":"A","products":["LAPTOP001","MOUSE001"],"quantities":["1","2"]}`, string(restock.MessageBody))
-	var invoice struct{ Entries []struct{ Detail json.RawMessage } }
+	var invoice struct {
+		Entries []struct{ Detail json.RawMessage }
+	}
 	require.NoError(t, json.Unmarshal([]byte(sent["Send Invoice"][0]), &invoice))
 	byContract(t, "Invoice Issued", invoice.Entries[0].Detail)
 }
