@@ -179,6 +179,7 @@ func (w *World) follow(ctx context.Context, want map[string]expected, moved map[
 		w.say("outcome  %s", w.verdict(o.status, o.status == e.status))
 		w.expect(o.status == e.status, "order %s must end as %s, but is %s", o.orderID, e.status, o.status)
 		for _, run := range o.runs {
+			w.expect(!slices.Contains(run.states, "AnnounceFulfillment"), "the fulfillment of order %s must be announced by its step, the workflow is there for when that fails", o.orderID)
 			w.expect(slices.Contains(e.ends, run.end()), "an execution of order %s must end in %v, but ended in %s (%s: %s)", o.orderID, e.ends, run.end(), run.err, run.cause)
 		}
 	}

@@ -83,7 +83,7 @@ func Tell(ctx context.Context, cfg Config) error {
 			w.say("left out: it takes hours, and time cannot be skipped there")
 			continue
 		}
-		if err := s.tell(ctx, w); err != nil {
+		if err := w.whole(ctx, s); err != nil {
 			return fmt.Errorf("story %q: %w", s.Name, err)
 		}
 		if err := w.playWarehouse(ctx); err != nil {
@@ -99,6 +99,18 @@ func Tell(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("%d of %d stories ended otherwise than expected: %s", len(wrong), len(stories), strings.Join(wrong, ", "))
 	}
 	return nil
+}
+
+// whole tells a story and looks at what it leaves.
+func (w *World) whole(ctx context.Context, s Story) error {
+	before, err := w.backlog(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.tell(ctx, w); err != nil {
+		return err
+	}
+	return w.nothingLeft(ctx, before)
 }
 
 func choose(only string) ([]Story, error) {

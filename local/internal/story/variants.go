@@ -52,7 +52,17 @@ func (w *World) processed(ctx context.Context, machine string, e entry, status, 
 	}
 	w.tellRun(r)
 	w.expect(r.end() == end, "the execution must end in %s, but ended in %s (%s: %s)", end, r.end(), r.err, r.cause)
+	w.told(ctx, e, status)
 	return w.ordered(ctx, e, status, moved)
+}
+
+// told expects that the order's end was announced.
+func (w *World) told(ctx context.Context, e entry, status string) {
+	announcement := "Order Failed"
+	if status == "fulfilled" {
+		announcement = "Order Fulfilled"
+	}
+	w.expect(len(w.hear(ctx, announcement, e.orderID(), 1)) > 0, "%q of order %s must be on the bus", announcement, e.orderID())
 }
 
 // ordered holds an order's record and the stock against what is expected.
