@@ -43,6 +43,7 @@ var Stories = slices.Concat(
 	traceStories,
 	alarmStories,
 	partnerStories,
+	failureStories,
 )
 
 // Config says where the stack is and how to tell.
