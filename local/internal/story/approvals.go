@@ -47,7 +47,7 @@ func (w *World) ends(ctx context.Context, e entry, arn, end, status string, move
 	w.tellRun(r)
 	w.expect(r.end() == end, "the approval must end in %s, but ended in %s (%s: %s)", end, r.end(), r.err, r.cause)
 	w.expect(len(w.hear(ctx, "Approval Requested", e.orderID(), 1)) > 0, "people must be asked about order %s", e.orderID())
-	w.told(ctx, e, status)
+	w.announced(ctx, e, status)
 	return r, w.ordered(ctx, e, status, moved)
 }
 

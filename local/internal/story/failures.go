@@ -169,7 +169,7 @@ func announcedByWorkflow(ctx context.Context, w *World) error {
 	return w.without(ctx, "fulfillment-processing", "events:PutEvents", func() error {
 		return w.inEach(ctx, accepted, func(e entry, r run) error {
 			w.expect(r.end() == "OrderCompleted", "the order is fulfilled all the same, but the execution ended in %s", r.end())
-			w.told(ctx, e, "fulfilled")
+			w.announced(ctx, e, "fulfilled")
 			return nil
 		})
 	})
@@ -183,7 +183,7 @@ func askedForReview(ctx context.Context, w *World) error {
 		return w.inEach(ctx, refused, func(e entry, r run) error {
 			record, err := w.item(ctx, "Orders", e.orderID())
 			w.expect(r.status == "FAILED" && record["review"] != "", "order %s must wait for a person, but is %v and its execution %s in %s", e.orderID(), record, r.status, r.end())
-			w.told(ctx, e, "failed")
+			w.announced(ctx, e, "failed")
 			return err
 		})
 	})

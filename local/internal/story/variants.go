@@ -52,12 +52,12 @@ func (w *World) processed(ctx context.Context, machine string, e entry, status, 
 	}
 	w.tellRun(r)
 	w.expect(r.end() == end, "the execution must end in %s, but ended in %s (%s: %s)", end, r.end(), r.err, r.cause)
-	w.told(ctx, e, status)
+	w.announced(ctx, e, status)
 	return w.ordered(ctx, e, status, moved)
 }
 
-// told expects that the order's end was announced.
-func (w *World) told(ctx context.Context, e entry, status string) {
+// announced expects that the order's end was announced.
+func (w *World) announced(ctx context.Context, e entry, status string) {
 	announcement := "Order Failed"
 	if status == "fulfilled" {
 		announcement = "Order Fulfilled"
