@@ -59,6 +59,7 @@ func operationTable(s *Stack) string {
 			ops = append(ops, op.Name)
 		}
 		slices.Sort(ops)
+		ops = slices.Compact(ops) // two routes may lead to one operation
 		fmt.Fprintf(&b, "| %s | %s |\n", name, strings.Join(ops, ", "))
 	}
 	return b.String()
