@@ -14,13 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"local": func() { os.Exit(run(os.Args[1:])) }})
+	testscript.Main(m, map[string]func(){"local": func() { os.Exit(run(os.Args[1:])) }, "consumer": func() { lambda.Start(consumer) }})
 }
 
 // TestScripts runs testdata/script. Beside testscript's own commands there are
