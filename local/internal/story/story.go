@@ -44,6 +44,7 @@ var Stories = slices.Concat(
 	alarmStories,
 	partnerStories,
 	failureStories,
+	seldomStories,
 )
 
 // Config says where the stack is and how to tell.
