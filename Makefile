@@ -4,6 +4,10 @@
 GO      ?= go
 # Where a stack that `make run` drives lives: empty starts the local AWS.
 ENDPOINT ?=
+# local starts a local AWS; aws tells the stories to AWS itself, to the stack STACK, with
+# the credentials and the region of your environment: make run TARGET=aws STACK=NAME
+TARGET  ?= local
+STACK   ?=
 # One story of `make run`, by name: make run STORY=declined
 STORY   ?=
 # The architecture that functions are built for: arm64 or x86_64.
@@ -26,7 +30,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## build, start the local AWS, deploy, tell the stories; exit 1 if one ends otherwise than expected
-	@$(GO) run ./local run $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STORY),--story $(STORY)) $(ARGS)
+	@$(GO) run ./local run $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STORY),--story $(STORY)) --target $(TARGET) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
 up: ## keep the local AWS running: endpoint http://127.0.0.1:4566
 	@$(GO) run ./local up $(ARGS)

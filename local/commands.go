@@ -4,15 +4,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/clock"
 	"github.com/stepworks/stepworks/local/internal/stack"
-	"github.com/stepworks/stepworks/local/internal/story"
 )
 
 // where is embedded in commands that deploy.
@@ -25,12 +27,22 @@ type where struct {
 	Verbose   bool              `short:"v" help:"Say what the local AWS does."`
 }
 
+var twelveDigits = regexp.MustCompile(`^[0-9]{12}$`)
+
+// Validate refuses what AWS would refuse of every name.
+func (o where) Validate() error {
+	if !twelveDigits.MatchString(o.Account) {
+		return fmt.Errorf("--account %s: give twelve digits such as 123456789012", o.Account)
+	}
+	return nil
+}
+
 // mocks reads the mock file, if there is one.
 func (o where) mocks() ([]byte, error) {
 	if o.Mock == "" {
 		return nil, nil
 	}
-	return os.ReadFile(o.Mock)
+	return readFile(o.Mock, "a mock file in the format of Step Functions Local")
 }
 
 func (o where) logger() *slog.Logger {
@@ -52,6 +64,18 @@ type upCommand struct {
 	Debug       string            `placeholder:"FUNCTION" help:"The function, by its logical id in the template, that runs under Delve: it waits for an editor or dlv connect, without time limits."`
 	Watch       bool              `default:"true" negatable:"" help:"Bring changed sources, state machines and templates to what runs."`
 	Time        string            `default:"real" placeholder:"real|virtual|xN" help:"How time passes: as it does, from timer to timer, or N times as fast."`
+}
+
+// Validate refuses ports and clocks that there are not.
+func (c *upCommand) Validate() error {
+	if c.Port < 0 || c.Port > 65535 {
+		return fmt.Errorf("--port %d: give 0 to 65535; 0 takes any free one", c.Port)
+	}
+	if c.ConsolePort < -1 || c.ConsolePort > 65535 {
+		return fmt.Errorf("--console-port %d: give -1 to 65535; 0 takes any free one, -1 serves none", c.ConsolePort)
+	}
+	_, err := parseClock(c.Time)
+	return errors.Join(err, c.where.Validate())
 }
 
 // Run keeps the local AWS up until it is interrupted. Standard output carries
@@ -93,7 +117,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 
 // deploy deploys the template and keeps an eye on what it is made of.
 func (c *upCommand) deploy(ctx context.Context, s *stack.Stack) error {
-	d := c.deployment(os.Stderr)
+	d := c.deployment()
 	if err := s.Deploy(ctx, d); err != nil {
 		return err
 	}
@@ -135,8 +159,10 @@ func (c *upCommand) console(ctx context.Context, s *stack.Stack) error {
 	return os.WriteFile(filepath.Join(c.State, consoleFile), []byte(url+"\n"), 0o600)
 }
 
-func (o where) deployment(progress *os.File) stack.Deployment {
-	return stack.Deployment{Template: o.Template, Parameters: o.Parameter, Preferred: laptopDefaults, Progress: progress}
+// deployment is what to deploy; it tells how far it is on standard error.
+func (o where) deployment() stack.Deployment {
+	p := newProgress(os.Stderr)
+	return stack.Deployment{Template: o.Template, Parameters: o.Parameter, Preferred: laptopDefaults, Progress: p, Step: p.step}
 }
 
 // laptopDefaults are what our template's parameters are on a laptop unless said
@@ -175,35 +201,6 @@ func announce(dir, url string) (forget func(), err error) {
 	return func() { _ = os.Remove(file) }, os.WriteFile(file, []byte(url+"\n"), 0o600)
 }
 
-type runCommand struct {
-	where
-	Endpoint string `placeholder:"URL" help:"Tell the stories to this AWS endpoint, where the stack is deployed, instead of starting one."`
-	Story    string `placeholder:"NAME" help:"Tell one story only."`
-}
-
-// Run tells the stories.
-func (c *runCommand) Run(ctx context.Context) error {
-	tell := story.Config{Endpoint: c.Endpoint, Region: c.Region, Prefix: c.Parameter["Prefix"], Files: os.DirFS("."), Out: os.Stdout, Color: isTerminal(os.Stdout), Only: c.Story}
-	if c.Endpoint != "" {
-		return story.Tell(ctx, tell)
-	}
-	s, err := c.scene(ctx, "", os.Stdout)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if err := s.deploy(ctx, c.where, os.Stderr); err != nil {
-		return err
-	}
-	tell.Endpoint, tell.Advance, tell.Partner = s.tell.Endpoint, s.tell.Advance, s.tell.Partner
-	return story.Tell(ctx, tell)
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
-}
-
 type resetCommand struct {
 	State string `default:".local" placeholder:"DIR" help:"The state directory to forget."`
 }
@@ -213,5 +210,13 @@ func (c *resetCommand) Run(context.Context) error {
 	if _, err := os.Stat(filepath.Join(c.State, endpointFile)); err == nil {
 		return fmt.Errorf("a local AWS is running on %s: stop it first (or remove %s if it was killed)", c.State, filepath.Join(c.State, endpointFile))
 	}
-	return os.RemoveAll(c.State)
+	if _, err := os.Stat(c.State); errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(os.Stderr, "there is no state in %s: nothing to forget\n", c.State)
+		return nil
+	}
+	if err := os.RemoveAll(c.State); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "forgot the state in %s\n", c.State)
+	return nil
 }

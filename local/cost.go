@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +43,7 @@ type prices struct {
 
 type costCommand struct {
 	where
+	output
 	Orders int `default:"50" help:"How many orders to place and divide by."`
 }
 
@@ -53,9 +53,6 @@ func (c *costCommand) Run(ctx context.Context) error {
 	if err := json.Unmarshal(priceFile, &p); err != nil {
 		return fmt.Errorf("local/prices.json: %w", err)
 	}
-	if c.Orders < 1 || c.Orders > 1000 {
-		return fmt.Errorf("--orders %d: give 1 to 1000", c.Orders)
-	}
 	var bills []bill
 	for _, kind := range []string{"STANDARD", "EXPRESS"} {
 		b, err := c.measure(ctx, kind, p)
@@ -64,8 +61,31 @@ func (c *costCommand) Run(ctx context.Context) error {
 		}
 		bills = append(bills, b)
 	}
+	if c.JSON {
+		return printJSON(map[string]any{"orders": c.Orders, "region": p.Region, "pricesAsOf": p.AsOf, "workflows": billsForPrograms(bills)})
+	}
 	report(bills, p, c.Orders)
 	return nil
+}
+
+// Validate refuses numbers of orders that say nothing, or take for ever.
+func (c *costCommand) Validate() error {
+	if c.Orders < 1 || c.Orders > 1000 {
+		return fmt.Errorf("--orders %d: give 1 to 1000", c.Orders)
+	}
+	return c.where.Validate()
+}
+
+func billsForPrograms(bills []bill) []map[string]any {
+	var out []map[string]any
+	for _, b := range bills {
+		var used []map[string]any
+		for _, r := range b.rows {
+			used = append(used, map[string]any{"service": r.service, "unit": r.what, "perOrder": r.each, "dollarsPerUnit": r.price})
+		}
+		out = append(out, map[string]any{"type": b.kind, "used": used, "dollarsPerMillionOrders": b.total(), "dollarsPerMonthWithoutOrders": b.month})
+	}
+	return out
 }
 
 // bill is what orders used, and what the stack costs without any.
@@ -90,7 +110,7 @@ func (c *costCommand) measure(ctx context.Context, kind string, p prices) (bill,
 		return bill{}, err
 	}
 	defer s.Close()
-	d := c.deployment(os.Stderr)
+	d := c.deployment()
 	d.Preferred = map[string]string{"PaymentDelay": "0s", "PaymentDeclinePercent": "0", "OrderWorkflowType": kind}
 	if err := s.Deploy(ctx, d); err != nil {
 		return bill{}, err

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,7 +21,8 @@ import (
 
 type envCommand struct {
 	State string `default:".local" placeholder:"DIR" help:"The state directory of the running local AWS."`
-	Sam   bool   `help:"Print an env-vars file for sam local invoke: the variables of the deployed functions."`
+	output
+	Sam bool `help:"Print an env-vars file for sam local invoke: the variables of the deployed functions."`
 }
 
 // Run prints exports. Any key is the account's root; hosts are not prefixed
@@ -36,12 +39,16 @@ func (c *envCommand) Run(ctx context.Context) error {
 	if c.Sam {
 		return printVariables(ctx, url)
 	}
-	for _, line := range []string{
-		"AWS_ENDPOINT_URL=" + url,
-		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
-		"AWS_DISABLE_HOST_PREFIX_INJECTION=true", "AWS_EC2_METADATA_DISABLED=true",
-	} {
-		fmt.Println("export", line)
+	vars := map[string]string{
+		"AWS_ENDPOINT_URL":  url,
+		"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
+		"AWS_DISABLE_HOST_PREFIX_INJECTION": "true", "AWS_EC2_METADATA_DISABLED": "true",
+	}
+	if c.JSON {
+		return printJSON(vars)
+	}
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		fmt.Printf("export %s=%s\n", name, vars[name])
 	}
 	return nil
 }

@@ -5,11 +5,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
 	"strings"
 
+	"github.com/stepworks/stepworks/local/internal/stack"
 	"github.com/stepworks/stepworks/local/simulate"
 )
 
@@ -20,23 +20,23 @@ type execCommand struct {
 	Machine  string `placeholder:"NAME" help:"The machine's name in the mock file, if it has several."`
 	Case     string `placeholder:"NAME" help:"The test case, if the machine has several."`
 	Coverage bool   `help:"Say which places of the definition the run did not take."`
-	JSON     bool   `name:"json" help:"Print the result as JSON, history included."`
+	output
 }
 
 // Run runs the machine; the command fails when the machine does.
 func (c *execCommand) Run(context.Context) error {
-	m, err := simulate.Load(c.File, simulate.Anything)
+	m, err := loadMachine(c.File)
 	if err != nil {
 		return err
 	}
 	input := []byte("{}")
 	if c.Input != "" {
-		if input, err = os.ReadFile(c.Input); err != nil {
+		if input, err = readFile(c.Input, "the input, JSON"); err != nil {
 			return err
 		}
 	}
 	if c.Mock != "" {
-		file, err := os.ReadFile(c.Mock)
+		file, err := readFile(c.Mock, "a mock file in the format of Step Functions Local")
 		if err != nil {
 			return err
 		}
@@ -54,11 +54,29 @@ func (c *execCommand) Run(context.Context) error {
 	return nil
 }
 
+// loadMachine reads a definition; its faults are told as `check` tells them.
+func loadMachine(file string) (*simulate.Machine, error) {
+	text, err := readFile(file, "a state machine definition, such as statemachines/order-processing.asl.json")
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(strings.TrimSpace(string(text)), "{") {
+		return nil, fmt.Errorf("%s is no state machine definition: give one such as statemachines/order-processing.asl.json", file)
+	}
+	m, err := simulate.Load(file, simulate.Anything)
+	if faults := stack.CheckDefinition(file, text); err != nil && len(faults) > 0 {
+		var errs []error
+		for _, f := range faults {
+			errs = append(errs, errors.New(f.String()))
+		}
+		return nil, errors.Join(errs...)
+	}
+	return m, err
+}
+
 func (c *execCommand) print(m *simulate.Machine, run simulate.Run) error {
 	if c.JSON {
-		enc := json.NewEncoder(os.Stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(run)
+		return printJSON(run)
 	}
 	fmt.Printf("status   %s after %v\npath     %s\n", run.Status, run.Took, strings.Join(run.Path, " → "))
 	if run.Status == simulate.Succeeded {

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/clock"
 	"github.com/stepworks/stepworks/local/internal/stack"
@@ -17,12 +19,13 @@ import (
 
 type explainCommand struct {
 	where
+	output
 	Event string `arg:"" help:"A file: an event as rules see it, or entries for PutEvents such as events/put/*.json."`
 }
 
 // Run deploys the template into memory and asks its rules.
 func (c *explainCommand) Run(ctx context.Context) error {
-	text, err := os.ReadFile(c.Event)
+	text, err := readFile(c.Event, "an event, or entries for PutEvents such as events/put/order-placed.json")
 	if err != nil {
 		return err
 	}
@@ -35,16 +38,26 @@ func (c *explainCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	verdicts := make([][]stack.Verdict, len(events))
 	for i, e := range events {
-		if len(events) > 1 {
-			fmt.Printf("event %d\n", i+1)
-		}
-		lines, err := s.Explain(e.bus, e.text)
-		if err != nil {
+		if verdicts[i], err = s.Explain(e.bus, e.text); err != nil {
 			return fmt.Errorf("%s: %w", c.Event, err)
 		}
-		for _, line := range lines {
-			fmt.Println(line)
+	}
+	return c.print(verdicts)
+}
+
+// print prints, for each event, what the rules make of it.
+func (c *explainCommand) print(verdicts [][]stack.Verdict) error {
+	if c.JSON {
+		return printJSON(verdicts)
+	}
+	for i, rules := range verdicts {
+		if len(verdicts) > 1 {
+			fmt.Printf("event %d\n", i+1)
+		}
+		for _, v := range rules {
+			fmt.Printf("%-24s %-22s %s\n", v.Bus, v.Rule, v.Why)
 		}
 	}
 	return nil
@@ -56,8 +69,8 @@ func (o where) start(ctx context.Context) (*stack.Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := o.deployment(os.Stderr)
-	d.Progress = nil
+	d := o.deployment()
+	d.Progress, d.Step = nil, nil
 	if err := s.Deploy(ctx, d); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -78,10 +91,14 @@ func eventsOf(text []byte) ([]busEvent, error) {
 	}
 	if json.Unmarshal(text, &entries) != nil {
 		var event struct {
-			Source string `json:"source"`
+			Source     string `json:"source"`
+			DetailType string `json:"detail-type"`
 		}
 		if err := json.Unmarshal(text, &event); err != nil {
 			return nil, fmt.Errorf("it must be an event or an array of entries for PutEvents: %w", err)
+		}
+		if event.Source == "" || event.DetailType == "" {
+			return nil, errors.New(`it is no event, which has "source", "detail-type" and "detail"; a function's input has none: give an event, or entries such as events/put/order-placed.json`)
 		}
 		return []busEvent{{text: text}}, nil
 	}
@@ -119,7 +136,7 @@ func (c *invokeCommand) Run(ctx context.Context) error {
 	case "-":
 		payload, err = io.ReadAll(os.Stdin)
 	default:
-		payload, err = os.ReadFile(c.Event)
+		payload, err = readFile(c.Event, "the function's event, such as events/validate.json")
 	}
 	if err != nil {
 		return err
@@ -129,6 +146,9 @@ func (c *invokeCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	if names := s.Functions(); !slices.Contains(names, c.Function) {
+		return fmt.Errorf("%s has no function %s; it has: %s", c.Template, c.Function, strings.Join(names, ", "))
+	}
 	answer, log, fault, err := s.Invoke(ctx, c.Function, payload)
 	if err != nil {
 		return err

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-
-	"github.com/stepworks/stepworks/local/simulate"
 )
 
 type graphCommand struct {
@@ -17,7 +15,7 @@ type graphCommand struct {
 
 // Run writes the drawing to standard output.
 func (c *graphCommand) Run(context.Context) error {
-	m, err := simulate.Load(c.File, simulate.Anything)
+	m, err := loadMachine(c.File)
 	if err != nil {
 		return err
 	}

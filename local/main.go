@@ -13,6 +13,7 @@
 //	go run ./local cost    say what an order would cost on AWS
 //	go run ./local iam     report what roles are granted and never use
 //	go run ./local env     print the exports that point the CLI and SDKs at it
+//	go run ./local completion  print the shell's function stepworks and its completion
 //	go run ./local reset   forget its state
 //
 // Exit codes: 0 as asked; 1 something was not as expected or could not be done,
@@ -25,6 +26,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -45,7 +47,13 @@ type commands struct {
 	Iam     iamCommand     `cmd:"" help:"Tell the stories and report what the template's roles are granted and never use."`
 	Env     envCommand     `cmd:"" help:"Print the exports that point the AWS CLI and SDKs at the running local AWS."`
 	Reset   resetCommand   `cmd:"" help:"Forget the state under .local."`
+
+	Completion completionCommand `cmd:"" help:"Print a shell function, stepworks, that runs this, with completion: eval \"$(go run ./local completion bash)\"."`
 }
+
+const description = `AWS on your machine, for event-driven workflows.
+
+Exit codes: 0 as asked; 1 something was not as expected or could not be done, the reason is on standard error; 2 the command line was wrong. Results go to standard output, everything else to standard error. Docs: docs/cli.md`
 
 func main() {
 	os.Exit(run(os.Args[1:]))
@@ -53,8 +61,12 @@ func main() {
 
 func run(args []string) int {
 	var cli commands
-	parser, err := kong.New(&cli, kong.Name("local"), kong.Description("AWS on your machine, for event-driven workflows."),
-		kong.UsageOnError(), kong.Exit(func(code int) { panic(exit(code)) }))
+	parser, err := kong.New(&cli, kong.Name("local"), kong.Description(description), kong.Exit(func(code int) { panic(exit(code)) }))
+	if len(args) == 0 && err == nil {
+		parser.Stdout = os.Stderr
+		_ = parse(parser, []string{"--help"})
+		return 2
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "local:", err)
 		return 2
@@ -77,7 +89,7 @@ func parse(parser *kong.Kong, args []string) (code int) {
 	}()
 	k, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "local: %v\ntry: go run ./local --help\n", err)
+		complain(err)
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -88,4 +100,20 @@ func parse(parser *kong.Kong, args []string) (code int) {
 		return 1
 	}
 	return 0
+}
+
+// complain says what was wrong with the command line, what belongs there, and
+// where to read on.
+func complain(err error) {
+	fmt.Fprintln(os.Stderr, "local:", err)
+	command := "local"
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil && wrong.Context.Selected() != nil {
+		at := wrong.Context.Selected()
+		command += " " + strings.TrimSpace(at.Path())
+		for _, p := range at.Positional {
+			fmt.Fprintf(os.Stderr, "  <%s>  %s\n", p.Name, p.Help)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "try: go run ./%s --help\n", command)
 }

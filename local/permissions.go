@@ -19,9 +19,18 @@ import (
 
 type iamCommand struct {
 	where
+	output
 	Mutate int    `placeholder:"N" help:"Take N granted actions away in turn, spread over all; -1: every one. A story that used it must then fail."`
 	Argued string `default:"docs/unused-permissions.txt" placeholder:"FILE" help:"Permissions that a run cannot use, a line each, with the reason."`
 	Only   string `placeholder:"STORY" help:"Tell one story only; what others use is then reported too."`
+}
+
+// Validate refuses what would mix a report for programs with one for people.
+func (c *iamCommand) Validate() error {
+	if c.JSON && c.Mutate != 0 {
+		return errors.New("--json and --mutate: give one of the two")
+	}
+	return c.where.Validate()
 }
 
 // Run tells the stories one by one and reports what they used. It fails when a
@@ -42,7 +51,11 @@ func (c *iamCommand) Run(ctx context.Context) error {
 		return err
 	}
 	watched := w.watch(ctx, c.Only)
-	unargued := w.report(argued)
+	report := w.report
+	if c.JSON {
+		report = w.list
+	}
+	unargued := report(argued)
 	if watched != nil {
 		return fmt.Errorf("what these stories use may be missing above: %w", watched)
 	}
@@ -80,7 +93,7 @@ type witness struct {
 
 // prepare deploys the template once, for every scene to begin with.
 func (w *witness) prepare(ctx context.Context) error {
-	return w.told(ctx, w.base, func(s *scene) error { return s.deploy(ctx, w.where, os.Stderr) })
+	return w.told(ctx, w.base, func(s *scene) error { return s.deploy(ctx, w.where) })
 }
 
 // fresh copies what was prepared and starts it, for one after the other: each finds
@@ -142,6 +155,34 @@ func (w *witness) note(name string, grants []stack.Grant) {
 			w.users[key] = append(w.users[key], name)
 		}
 	}
+}
+
+// permission is a line of the report for programs.
+type permission struct {
+	Role      string   `json:"role"`
+	Statement string   `json:"statement"`
+	Element   string   `json:"element"`
+	Value     string   `json:"value"`
+	UsedBy    []string `json:"usedBy"`
+	Argued    string   `json:"argued,omitempty"`
+}
+
+// list prints for programs every permission with what used it, and returns how
+// much was never used and is argued by nobody.
+func (w *witness) list(argued []argument) (unargued int) {
+	var all []permission
+	for _, g := range w.grants {
+		p := permission{g.LogicalID, g.Sid, g.Element, g.Value, append([]string{}, w.users[keyOf(g)]...), ""}
+		if i := slices.IndexFunc(argued, func(a argument) bool { return a.covers(g) }); i >= 0 {
+			p.Argued = argued[i].reason
+		}
+		if len(p.UsedBy) == 0 && p.Argued == "" {
+			unargued++
+		}
+		all = append(all, p)
+	}
+	_ = printJSON(all) // to standard output
+	return unargued
 }
 
 // report prints what was never used and returns how much of it nobody argued.

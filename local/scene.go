@@ -49,8 +49,8 @@ func (o where) scene(ctx context.Context, dir string, out io.Writer) (*scene, er
 const programs = ".local/programs"
 
 // deploy deploys the template as stories want it.
-func (s *scene) deploy(ctx context.Context, o where, progress *os.File) error {
-	d := o.deployment(progress)
+func (s *scene) deploy(ctx context.Context, o where) error {
+	d := o.deployment()
 	d.Preferred = storyDefaults
 	return s.Deploy(ctx, d)
 }

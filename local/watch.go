@@ -23,7 +23,7 @@ const consoleFile = "console"
 
 type watchCommand struct {
 	State string `default:".local" placeholder:"DIR" help:"The state directory of the running local AWS."`
-	JSON  bool   `name:"json" help:"A line of JSON for each thing that happens."`
+	JSON  bool   `name:"json" help:"Print for programs: a line of JSON for each thing that happens."`
 }
 
 // Run prints until it is interrupted or the local AWS stops.
@@ -44,7 +44,7 @@ func (c *watchCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("the local AWS does not answer: is it still running? %w", err)
 	}
 	defer answer.Body.Close()
-	return c.tell(answer.Body, os.Stdout, isTerminal(os.Stdout))
+	return c.tell(answer.Body, os.Stdout, colourful(os.Stdout))
 }
 
 // happening is a line of the console's journal.

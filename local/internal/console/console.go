@@ -39,8 +39,10 @@ type Caller interface {
 
 // Verdict is what a rule makes of an event.
 type Verdict struct {
-	Bus, Rule, Why string
-	Matched        bool
+	Bus     string `json:"bus"`
+	Rule    string `json:"rule"`
+	Matched bool   `json:"matched"`
+	Why     string `json:"why"`
 }
 
 // Config is what the console shows.

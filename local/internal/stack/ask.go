@@ -5,24 +5,40 @@ package stack
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
+	"slices"
 
 	"github.com/stepworks/stepworks/local/internal/awswire"
+	"github.com/stepworks/stepworks/local/internal/console"
 	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
-// Explain says, a line a rule, whether an event on a bus ("" for every bus)
-// matches, and if not, which field did not and why.
-func (s *Stack) Explain(bus string, event []byte) ([]string, error) {
-	verdicts, err := s.services.events.Explain(bus, event)
-	if err != nil {
-		return nil, err
+// Verdict is what a rule makes of an event.
+type Verdict = console.Verdict
+
+// Explain says of each rule whether an event on a bus ("" for every bus) matches,
+// and if not, which field did not and why.
+func (s *Stack) Explain(bus string, event []byte) ([]Verdict, error) {
+	found, err := s.services.events.Explain(bus, event)
+	verdicts := make([]Verdict, len(found))
+	for i, v := range found {
+		verdicts[i] = Verdict{Bus: v.Bus, Rule: v.Rule, Why: v.Explanation.String(), Matched: v.Matched && v.State != "DISABLED"}
+		if v.Matched && v.State == "DISABLED" {
+			verdicts[i].Why = "it would match, but the rule is disabled"
+		}
 	}
-	lines := make([]string, len(verdicts))
-	for i, v := range verdicts {
-		lines[i] = fmt.Sprintf("%-24s %-22s %s", v.Bus, v.Rule, v.Explanation)
+	return verdicts, err
+}
+
+// Functions are the logical ids of the deployed template's functions, in order.
+func (s *Stack) Functions() []string {
+	var names []string
+	for _, r := range s.deployed {
+		if r.Type == "AWS::Lambda::Function" {
+			names = append(names, r.LogicalID)
+		}
 	}
-	return lines, nil
+	slices.Sort(names)
+	return names
 }
 
 // Invoke runs a function of the deployed template, by its logical id, and returns

@@ -8,24 +8,36 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/stepworks/stepworks/local/internal/asl"
 	"github.com/stepworks/stepworks/local/internal/cloudformation"
 	"github.com/stepworks/stepworks/local/internal/template"
 )
 
-// CheckDefinition returns what is wrong with a state machine's definition, a
-// line a fault: file, line, place, what was wrong.
-func CheckDefinition(file string, text []byte) []string {
-	var lines []string
-	for _, f := range asl.Validate(withoutPlaceholders(string(text)), asl.Standard) {
-		where := file
-		if f.Line > 0 {
-			where = fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
-		}
-		lines = append(lines, where+": "+f.String())
+// Fault is one thing that is wrong with a file.
+type Fault struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"` // from 1; 0 when it has no place
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+}
+
+func (f Fault) String() string {
+	if f.Line > 0 {
+		return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
 	}
-	return lines
+	return f.File + ": " + f.Message
+}
+
+// CheckDefinition returns what is wrong with a state machine's definition.
+func CheckDefinition(file string, text []byte) []Fault {
+	var faults []Fault
+	for _, f := range asl.Validate(withoutPlaceholders(string(text)), asl.Standard) {
+		message, _, _ := strings.Cut(f.String(), " at [Source") // AWS repeats the whole text there
+		faults = append(faults, Fault{file, f.Line, f.Column, message})
+	}
+	return faults
 }
 
 var (
@@ -46,22 +58,22 @@ func withoutPlaceholders(text string) string {
 // checkDefinition is CheckDefinition as an error.
 func checkDefinition(file string, text []byte) error {
 	var errs []error
-	for _, line := range CheckDefinition(file, text) {
-		errs = append(errs, errors.New(line))
+	for _, f := range CheckDefinition(file, text) {
+		errs = append(errs, errors.New(f.String()))
 	}
 	return errors.Join(errs...)
 }
 
 // CheckTemplate returns what is wrong with a template and the state machines it
 // refers to.
-func CheckTemplate(file string, text []byte, account, region string, parameters map[string]string) []string {
+func CheckTemplate(file string, text []byte, account, region string, parameters map[string]string) []Fault {
 	wanted, err := template.Load(file, text, template.Environment{Account: account, Region: region, StackName: Name, Parameters: parameters})
 	if err != nil {
-		return problems(err)
+		return problems(file, err)
 	}
-	var lines []string
+	var faults []Fault
 	if err := cloudformation.Unsupported(wanted); err != nil {
-		lines = problems(err)
+		faults = problems(file, err)
 	}
 	for _, r := range wanted.Resources {
 		if r.Local.Property != "Definition" {
@@ -70,22 +82,22 @@ func CheckTemplate(file string, text []byte, account, region string, parameters 
 		path := filepath.Join(filepath.Dir(file), filepath.FromSlash(r.Local.Path))
 		definition, err := os.ReadFile(path)
 		if err != nil {
-			lines = append(lines, fmt.Sprintf("%s:%d: %s: the definition cannot be read: %v", file, r.At.Line, r.LogicalID, err))
+			faults = append(faults, Fault{file, r.At.Line, r.At.Column, fmt.Sprintf("%s: the definition cannot be read: %v", r.LogicalID, err)})
 			continue
 		}
-		lines = append(lines, CheckDefinition(path, definition)...)
+		faults = append(faults, CheckDefinition(path, definition)...)
 	}
-	return lines
+	return faults
 }
 
-func problems(err error) []string {
+func problems(file string, err error) []Fault {
 	var ps template.Problems
 	if !errors.As(err, &ps) {
-		return []string{err.Error()}
+		return []Fault{{File: file, Message: strings.TrimPrefix(err.Error(), file+": ")}}
 	}
-	lines := make([]string, len(ps))
+	faults := make([]Fault, len(ps))
 	for i, p := range ps {
-		lines[i] = p.Error()
+		faults[i] = Fault{p.File, p.Line, p.Column, strings.TrimPrefix(p.Path+": "+p.Message, ": ")}
 	}
-	return lines
+	return faults
 }

@@ -28,7 +28,7 @@ func (s *Stack) ServeConsole(ctx context.Context, port int, samples fs.FS) (stri
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // ends live pages
 	c := console.New(console.Config{Account: s.Account, Region: s.Region, Endpoint: s.URL(), Caller: s.wire, Journal: s.Journal, Clock: s.Clock,
-		Explain: s.verdicts, Samples: samples, Port: addr.Port})
+		Explain: s.Explain, Samples: samples, Port: addr.Port})
 	s.console = &http.Server{Handler: c.Handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return ctx }}
 	s.console.RegisterOnShutdown(stop)
 	go func() {
@@ -44,17 +44,4 @@ func (s *Stack) closeConsole(ctx context.Context) error {
 		return nil
 	}
 	return s.console.Shutdown(ctx)
-}
-
-// verdicts says what each rule of a bus makes of an event.
-func (s *Stack) verdicts(bus string, event []byte) ([]console.Verdict, error) {
-	found, err := s.services.events.Explain(bus, event)
-	verdicts := make([]console.Verdict, len(found))
-	for i, v := range found {
-		verdicts[i] = console.Verdict{Bus: v.Bus, Rule: v.Rule, Why: v.Explanation.String(), Matched: v.Matched && v.State != "DISABLED"}
-		if v.Matched && v.State == "DISABLED" {
-			verdicts[i].Why = "it would match, but the rule is disabled"
-		}
-	}
-	return verdicts, err
 }

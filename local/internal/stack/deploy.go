@@ -29,6 +29,8 @@ type Deployment struct {
 	// Parameters win.
 	Preferred map[string]string
 	Progress  io.Writer
+	// Step is told each resource that is there, of so many. It may be nil.
+	Step func(done, of int, name string)
 }
 
 // Deploy builds the template's functions and brings the stack to what the
@@ -62,7 +64,12 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 	built := time.Now()
 	var events []cloudformation.Event
 	_, err = s.cfn.Deploy(ctx, cloudformation.Deployment{Stack: Name, Wanted: wanted, Adapt: local.adapt, Source: cloudformation.Source{Template: string(text), Capabilities: wanted.Capabilities()},
-		Progress: func(e cloudformation.Event) { events = append(events, e) }})
+		Progress: func(e cloudformation.Event) {
+			events = append(events, e)
+			if done := e.Status == "CREATE_COMPLETE" || e.Status == "UPDATE_COMPLETE"; done && d.Step != nil {
+				d.Step(min(len(events), len(wanted.Resources)), len(wanted.Resources), e.LogicalID)
+			}
+		}})
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,8 @@ type Config struct {
 	Out      io.Writer
 	Color    bool
 	Only     string // one story's name; empty: all
+	// Told is told how each story ended. It may be nil.
+	Told func(Result)
 	// Partner is the partner's API that the endpoint finds under PartnerHost; nil where
 	// there is none.
 	Partner *Partner
@@ -64,12 +66,34 @@ type Config struct {
 	Advance func(ctx context.Context, d time.Duration) error
 }
 
+// Result is how a story ended.
+type Result struct {
+	Name        string   `json:"name"`
+	Title       string   `json:"title"`
+	Outcome     Outcome  `json:"outcome"`
+	Differences []string `json:"differences,omitempty"`
+	Seconds     float64  `json:"seconds"`
+}
+
+// Outcome is how a story ended, in words.
+type Outcome string
+
+// The outcomes of a story.
+const (
+	AsExpected    Outcome = "as expected"
+	NotAsExpected Outcome = "not as expected"
+	LeftOut       Outcome = "left out" // it needs time that can be skipped
+)
+
 // Tell tells the stories and returns an error if one ended otherwise than
 // expected; the differences have been printed then.
 func Tell(ctx context.Context, cfg Config) error {
 	stories, err := choose(cfg.Only)
 	if err != nil {
 		return err
+	}
+	if cfg.Only != "" && stories[0].Virtual && cfg.Advance == nil {
+		return fmt.Errorf("story %q takes hours, and time cannot be skipped there: it is told by `make run STORY=%s` alone, on a local AWS of its own", cfg.Only, cfg.Only)
 	}
 	began := time.Now()
 	w, err := newWorld(ctx, cfg)
@@ -78,25 +102,31 @@ func Tell(ctx context.Context, cfg Config) error {
 	}
 	defer w.close(context.WithoutCancel(ctx))
 	var wrong []string
+	leftOut := 0
 	for i, s := range stories {
 		w.title(i+1, s.Title)
 		w.differences = nil
 		if s.Virtual && cfg.Advance == nil {
 			w.say("left out: it takes hours, and time cannot be skipped there")
+			leftOut++
+			w.result(s, LeftOut, time.Now())
 			continue
 		}
+		from := time.Now()
 		if err := w.whole(ctx, s); err != nil {
 			return fmt.Errorf("story %q: %w", s.Name, err)
 		}
 		if err := w.playWarehouse(ctx); err != nil {
 			return fmt.Errorf("after story %q: %w", s.Name, err)
 		}
+		outcome := AsExpected
 		if len(w.differences) > 0 {
-			wrong = append(wrong, s.Name)
+			wrong, outcome = append(wrong, s.Name), NotAsExpected
 			w.complain()
 		}
+		w.result(s, outcome, from)
 	}
-	w.summary(len(stories), wrong, time.Since(began))
+	w.summary(len(stories), leftOut, wrong, time.Since(began))
 	if len(wrong) > 0 {
 		return fmt.Errorf("%d of %d stories ended otherwise than expected: %s", len(wrong), len(stories), strings.Join(wrong, ", "))
 	}
@@ -113,6 +143,12 @@ func (w *World) whole(ctx context.Context, s Story) error {
 		return err
 	}
 	return w.nothingLeft(ctx, before)
+}
+
+func (w *World) result(s Story, outcome Outcome, began time.Time) {
+	if w.Told != nil {
+		w.Told(Result{s.Name, s.Title, outcome, w.differences, time.Since(began).Seconds()})
+	}
 }
 
 func choose(only string) ([]Story, error) {
