@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -25,19 +26,26 @@ func foreignZip(t *testing.T) (text, machine string) {
 	}
 	h := elf.Header64{Type: uint16(elf.ET_EXEC), Machine: uint16(arch), Version: 1, Ehsize: 64}
 	copy(h.Ident[:], []byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1})
+	var head bytes.Buffer
+	if err := binary.Write(&head, binary.LittleEndian, h); err != nil {
+		t.Fatal(err)
+	}
+	return zipped(t, head.Bytes()), machine
+}
+
+// zipped is the zip of a function's program, in base64.
+func zipped(t *testing.T, program []byte) string {
+	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	f, err := z.Create("bootstrap")
 	if err == nil {
-		err = binary.Write(f, binary.LittleEndian, h)
+		_, err = f.Write(program)
 	}
-	if err != nil {
+	if err := errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.EncodeToString(b.Bytes()), machine
+	return base64.StdEncoding.EncodeToString(b.Bytes())
 }
 
 // What sam deploy brings for another architecture is refused by name, and nothing of

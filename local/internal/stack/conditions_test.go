@@ -277,6 +277,8 @@ var keyProbes = []keyProbe{
 		"arn:aws:events:us-east-1:123456789012:rule/ours", "arn:aws:events:us-east-1:123456789012:rule/theirs", noResource + "sqs:SendMessage action"},
 	{"aws:SourceArn", "a rule publishes (ArnLike)", awswire.ServicePrincipal("123456789012", "events.amazonaws.com", ""), from("sns", "Publish", publish),
 		"arn:aws:events:us-east-1:123456789012:rule/ours", "arn:aws:events:us-east-1:123456789012:rule/theirs", noResource + "SNS:Publish action"},
+	{"aws:SourceArn", "a rule invokes (AddPermission)", awswire.ServicePrincipal("123456789012", "events.amazonaws.com", ""), from("lambda", "Invoke", `{"FunctionName":"f","InvocationType":"Event","Payload":"e30="}`),
+		"arn:aws:events:us-east-1:123456789012:rule/ours", "arn:aws:events:us-east-1:123456789012:rule/theirs", noResource + "lambda:InvokeFunction action"},
 	{"aws:SourceAccount", "an alarm publishes", awswire.ServicePrincipal("123456789012", "cloudwatch.amazonaws.com", ""), from("sns", "Publish", publish),
 		"arn:aws:cloudwatch:us-east-1:123456789012:alarm:a", "arn:aws:cloudwatch:us-east-1:999999999999:alarm:a", noResource + "SNS:Publish action"},
 	{"aws:SourceAccount", "a service assumes a role", awswire.Identity{}, func(_ context.Context, s *Stack, _ awswire.Identity, value string) error {
@@ -291,6 +293,15 @@ func TestConditionKeysAreSupplied(t *testing.T) {
 	s := start(t)
 	if told, err := deploy(t, s, keyTemplate); err != nil {
 		t.Fatal(err, told)
+	}
+	root := awswire.Root("123456789012")
+	for _, step := range []error{
+		over("lambda", "CreateFunction", `{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/Visitor","Runtime":"provided.al2023","Handler":"bootstrap","Code":{"ZipFile":"VALUE"}}`)(t.Context(), s, root, zipped(t, []byte("#!/bin/sh\n"))),
+		over("lambda", "AddPermission", `{"FunctionName":"f","StatementId":"rule","Action":"lambda:InvokeFunction","Principal":"events.amazonaws.com","SourceArn":"VALUE"}`)(t.Context(), s, root, "arn:aws:events:us-east-1:123456789012:rule/ours"),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
 	}
 	for _, p := range keyProbes {
 		t.Run(p.key+" "+p.what, func(t *testing.T) {
