@@ -56,11 +56,13 @@ func (w *witness) mutate(ctx context.Context, n int, argued []argument) (unnotic
 	var failed []error
 	for _, v := range verdicts {
 		failed = append(failed, v.err)
+		i := slices.IndexFunc(argued, func(a argument) bool { return a.covers(v.Grant) })
 		switch {
 		case v.noticed != "":
 			noticed++
-		case slices.ContainsFunc(argued, func(a argument) bool { return a.covers(v.Grant) }):
+		case i >= 0:
 			excused++
+			w.needed[i] = true
 		default:
 			unnoticed++
 		}

@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +48,7 @@ func (c *iamCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(base) }()
-	w := &witness{where: c.where, only: c.Only != "", base: base, users: map[grantKey][]string{}, took: map[string]time.Duration{}}
+	w := &witness{where: c.where, only: c.Only != "", base: base, needed: map[int]bool{}, users: map[grantKey][]string{}, took: map[string]time.Duration{}}
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
@@ -62,6 +64,9 @@ func (c *iamCommand) Run(ctx context.Context) error {
 	unnoticed, err := w.mutate(ctx, c.Mutate, argued)
 	if err != nil {
 		return err
+	}
+	if c.Mutate < 0 && c.Only == "" {
+		w.stale(argued)
 	}
 	if unargued+unnoticed > 0 {
 		return fmt.Errorf("%d permissions are never used and not argued in %s, %d could be taken away unnoticed", unargued, c.Argued, unnoticed)
@@ -87,6 +92,7 @@ type witness struct {
 	only   bool   // one story is told: what belongs to none is another's
 	base   string // the state of a local AWS with the template in it, where nothing has happened
 	grants []stack.Grant
+	needed map[int]bool             // arguments that excuse something
 	users  map[grantKey][]string    // the stories that used it
 	took   map[string]time.Duration // how long a story takes
 }
@@ -103,8 +109,8 @@ func (w *witness) fresh(ctx context.Context, acts ...func(s *scene) error) error
 	if err != nil {
 		return err
 	}
-	if err := os.CopyFS(dir, os.DirFS(w.base)); err != nil {
-		return err
+	if err := cloneState(dir, w.base); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
 	}
 	for _, act := range acts {
 		if err = w.told(ctx, dir, act); err != nil {
@@ -112,6 +118,35 @@ func (w *witness) fresh(ctx context.Context, acts ...func(s *scene) error) error
 		}
 	}
 	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// cloneState copies a state directory. Programs, which nobody changes, are linked.
+func cloneState(to, from string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, name)
+		if d.IsDir() {
+			return os.MkdirAll(target, 0o700)
+		}
+		if strings.HasPrefix(name, "functions"+string(filepath.Separator)) && os.Link(path, target) == nil {
+			return nil
+		}
+		text, err := os.ReadFile(path) //nolint:gosec // within our own state
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, text, info.Mode().Perm())
+	})
 }
 
 // atRest stands for what pollers use while nobody does anything.
@@ -187,13 +222,13 @@ func (w *witness) list(argued []argument) (unargued int) {
 
 // report prints what was never used and returns how much of it nobody argued.
 func (w *witness) report(argued []argument) (unargued int) {
-	roles, used, excused, needed := map[string]bool{}, 0, 0, map[int]bool{}
+	roles, used, excused := map[string]bool{}, 0, 0
 	for _, g := range w.grants {
 		roles[g.LogicalID] = true
 		reason := ""
 		if i := slices.IndexFunc(argued, func(a argument) bool { return a.covers(g) }); i >= 0 {
 			reason = argued[i].reason
-			needed[i] = needed[i] || len(w.users[keyOf(g)]) == 0
+			w.needed[i] = w.needed[i] || len(w.users[keyOf(g)]) == 0
 		}
 		switch {
 		case len(w.users[keyOf(g)]) > 0:
@@ -207,13 +242,17 @@ func (w *witness) report(argued []argument) (unargued int) {
 		}
 		fmt.Printf("%-28s %-24s %-8s %s\n    %s\n", g.LogicalID, g.Sid, g.Element, g.Value, reason)
 	}
+	fmt.Printf("%d roles, %d granted actions and resources: %d used, %d argued, %d never used\n", len(roles), len(w.grants), used, excused, unargued)
+	return unargued
+}
+
+// stale prints the arguments that nothing needs: all is used, and missed.
+func (w *witness) stale(argued []argument) {
 	for i, a := range argued {
-		if !needed[i] {
+		if !w.needed[i] {
 			fmt.Printf("argued without need: %s %s %s\n", a.role, a.sid, a.value)
 		}
 	}
-	fmt.Printf("%d roles, %d granted actions and resources: %d used, %d argued, %d never used\n", len(roles), len(w.grants), used, excused, unargued)
-	return unargued
 }
 
 // argument says why a run cannot use a permission.
