@@ -90,7 +90,7 @@ func importRefused(ctx context.Context, w *World) error {
 		if err != nil {
 			return err
 		}
-		w.expect(failed != "" && !strings.HasPrefix(failed, "Access"), "a file that is not there must be told from one that may not be read, but it is %q", failed)
+		w.expect(failed == "Object.NotFound", "a file that is not there must be told from one that may not be read, but it is %q", failed)
 		in["key"], in["toleratedFailurePercentage"] = there, 1
 		j, err := w.askImport(ctx, in)
 		if err != nil {
