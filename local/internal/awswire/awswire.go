@@ -105,6 +105,9 @@ func (op Operation) Answers(status int) Operation {
 	return op
 }
 
+// Input is the type of what the operation reads.
+func (op Operation) Input() reflect.Type { return op.in }
+
 // Access is one action on one resource, with the condition keys it is judged by.
 type Access struct {
 	Action   string // "dynamodb:PutItem"

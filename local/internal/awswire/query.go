@@ -27,14 +27,6 @@ func (c *call) form() (url.Values, error) {
 	return form, nil
 }
 
-func queryAction(c *call) string {
-	form, err := c.form()
-	if err != nil {
-		return ""
-	}
-	return form.Get("Action")
-}
-
 type queryCodec struct{}
 
 func (queryCodec) decode(c *call, in any) error {

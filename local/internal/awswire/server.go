@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -231,16 +232,27 @@ func (s *Server) serve(svc *Service, name string, w http.ResponseWriter, r *http
 	}
 }
 
+// readBody reads a body, or tells why it cannot be in the words that all services
+// have for that.
+// https://docs.aws.amazon.com/mgn/latest/APIReference/CommonErrors.html
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		var tooLong *http.MaxBytesError
-		if errors.As(err, &tooLong) {
-			return nil, Errorf("RequestEntityTooLarge", "Request size exceeded %d bytes", maxBody)
-		}
-		return nil, Errorf("SerializationException", "the request's body could not be read: %v", err)
+	tooLarge := Errorf("RequestEntityTooLargeException", "Request size exceeded %d bytes", maxBody)
+	if r.ContentLength > maxBody {
+		return nil, tooLarge
 	}
-	return body, nil
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLong *http.MaxBytesError
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &tooLong):
+		return nil, tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, Errorf("RequestTimeoutException", "Reading the request timed out after %d of its bytes", len(body))
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, Errorf("RequestAbortedException", "The request's body ended after %d bytes; its header says %d", len(body), r.ContentLength)
+	}
+	return nil, Errorf("MalformedHttpRequestException", "The request's body could not be read: %v", err)
 }
 
 // plain undoes gzip, which the Go SDK applies to metrics; the signature is over
@@ -254,7 +266,7 @@ func plain(r *http.Request, body []byte) ([]byte, error) {
 		body, err = io.ReadAll(io.LimitReader(z, maxBody))
 	}
 	if err != nil {
-		return nil, Errorf("SerializationException", "the request's body is not gzip: %v", err)
+		return nil, Errorf("MalformedHttpRequestException", "The request's body is not gzip, as its Content-Encoding says: %v", err)
 	}
 	return body, nil
 }
@@ -264,7 +276,11 @@ func (s *Server) operation(c *call, name string) (*Operation, error) {
 		return s.restOperation(c)
 	}
 	if name == "" {
-		name = queryAction(c)
+		form, err := c.form()
+		if err != nil {
+			return nil, err
+		}
+		name = form.Get("Action")
 	}
 	if op := s.ops[c.service.Name+"."+name]; op != nil {
 		return op, nil

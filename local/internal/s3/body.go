@@ -15,6 +15,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -165,6 +166,9 @@ func (in *incoming) expect(c *checksums, asked string) error {
 func readFault(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, http.ErrBodyReadAfterClose) {
 		return newError("IncompleteBody")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return newError("RequestTimeout")
 	}
 	return err
 }

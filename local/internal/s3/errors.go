@@ -64,6 +64,7 @@ var faults = map[string]fault{
 	"NotModified":                             {304, "Not Modified"},
 	"OwnershipControlsNotFoundError":          {404, "The bucket ownership controls were not found"},
 	"PreconditionFailed":                      {412, "At least one of the pre-conditions you specified did not hold"},
+	"RequestTimeout":                          {400, "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed."},
 	"RequestTimeTooSkewed":                    {403, "The difference between the request time and the server's time is too large."},
 	"ServerSideEncryptionConfigurationNotFoundError": {404, "The server side encryption configuration was not found"},
 	"XAmzContentSHA256Mismatch":                      {400, "The provided 'x-amz-content-sha256' header does not match what was computed."},

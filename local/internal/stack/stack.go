@@ -103,8 +103,9 @@ func (s *Stack) start() error {
 	s.cfn = cloudformation.New(cloudformation.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire})
 	s.wire.Add(s.cfn.API())
 	s.http = awswire.HTTPServer(s.wire)
+	gate := awswire.Gate(s.http, s.listener, awswire.MostConnections(), s.Log)
 	go func() {
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(gate); !errors.Is(err, http.ErrServerClosed) {
 			s.Log.Error("the listener failed", "error", err)
 		}
 	}()
