@@ -16,7 +16,7 @@ import (
 )
 
 var failureStories = []Story{
-	{Name: "nonsense", Title: "Events and rows that make no sense are kept for somebody to look at", Virtual: true, tell: keptNonsense},
+	{Name: "given-up", Title: "Events and rows that make no sense are kept for somebody to look at", Virtual: true, tell: keptNonsense},
 	{Name: "unannounced", Title: "The fulfillment may not be announced by its step, so the workflows do it", Virtual: true, tell: announcedByWorkflow},
 	{Name: "review", Title: "What was reserved cannot be given back, so a person is asked", Virtual: true, tell: askedForReview},
 }
