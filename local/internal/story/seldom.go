@@ -57,6 +57,11 @@ func (w *World) overwrite(ctx context.Context, in map[string]any, word, edit str
 
 // imported asks for an import and waits until it is done.
 func (w *World) imported(ctx context.Context, in map[string]any) error {
+	news, err := w.subscribe(ctx, "main-sns")
+	if err != nil {
+		return err
+	}
+	defer news.close(context.WithoutCancel(ctx))
 	j, err := w.askImport(ctx, in)
 	if err != nil {
 		return err
@@ -66,7 +71,9 @@ func (w *World) imported(ctx context.Context, in map[string]any) error {
 	}
 	w.say("outcome  %s, %s: %s", in["processingMode"], j.Status, j.Message)
 	w.expect(j.Status == "COMPLETED" && j.FailedRows == importBad, "all but %d rows must come in, but the job is %+v", importBad, j)
-	return nil
+	heard, err := news.collect(ctx, fmt.Sprintf(`"action":"import-status","id":"%s#%s"`, j.PK, j.SK), 1)
+	w.expect(len(heard) == 1, "whoever asked for the import must hear that it has ended")
+	return err
 }
 
 func (w *World) checkHistory(ctx context.Context, tenant string) error {
