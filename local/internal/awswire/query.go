@@ -27,6 +27,10 @@ func (c *call) form() (url.Values, error) {
 	return form, nil
 }
 
+// maxPath bounds how deep a form's field may lie: reading is recursive, a stack
+// that overflows ends the process, and no input of AWS comes near.
+const maxPath = 64
+
 type queryCodec struct{}
 
 func (queryCodec) decode(c *call, in any) error {
@@ -36,6 +40,9 @@ func (queryCodec) decode(c *call, in any) error {
 	}
 	tree := newNode()
 	for name, values := range form {
+		if strings.Count(name, ".") > maxPath {
+			return Errorf("MalformedQueryString", "the field %.60s... of the form lies more than %d deep", name, maxPath)
+		}
 		if name != "Action" && name != "Version" {
 			tree.put(strings.Split(name, "."), values[0])
 		}

@@ -236,9 +236,8 @@ func (s *Server) serve(svc *Service, name string, w http.ResponseWriter, r *http
 // have for that.
 // https://docs.aws.amazon.com/mgn/latest/APIReference/CommonErrors.html
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := Errorf("RequestEntityTooLargeException", "Request size exceeded %d bytes", maxBody)
 	if r.ContentLength > maxBody {
-		return nil, tooLarge
+		return nil, errTooLarge()
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLong *http.MaxBytesError
@@ -246,13 +245,17 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err == nil:
 		return body, nil
 	case errors.As(err, &tooLong):
-		return nil, tooLarge
+		return nil, errTooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, Errorf("RequestTimeoutException", "Reading the request timed out after %d of its bytes", len(body))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, Errorf("RequestAbortedException", "The request's body ended after %d bytes; its header says %d", len(body), r.ContentLength)
 	}
 	return nil, Errorf("MalformedHttpRequestException", "The request's body could not be read: %v", err)
+}
+
+func errTooLarge() error {
+	return Errorf("RequestEntityTooLargeException", "Request size exceeded %d bytes", maxBody)
 }
 
 // plain undoes gzip, which the Go SDK applies to metrics; the signature is over
@@ -263,7 +266,10 @@ func plain(r *http.Request, body []byte) ([]byte, error) {
 	}
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err == nil {
-		body, err = io.ReadAll(io.LimitReader(z, maxBody))
+		body, err = io.ReadAll(io.LimitReader(z, maxBody+1))
+	}
+	if len(body) > maxBody {
+		return nil, errTooLarge()
 	}
 	if err != nil {
 		return nil, Errorf("MalformedHttpRequestException", "The request's body is not gzip, as its Content-Encoding says: %v", err)

@@ -395,6 +395,9 @@ type deleteStackInput struct {
 
 // deleteStack of a stack that does not exist succeeds, as on AWS.
 func (s *Service) deleteStack(_ context.Context, in *deleteStackInput) (*emptyOutput, error) {
+	if in.StackName == "" {
+		return nil, fault("ValidationError", "1 validation error detected: Value null at 'stackName' failed to satisfy constraint: Member must not be null")
+	}
 	state, err := s.load(nameOf(in.StackName))
 	switch {
 	case err != nil || !state.exists():

@@ -86,7 +86,7 @@ type metricDatum struct {
 }
 
 type putMetricDataInput struct {
-	Namespace  string        `json:"Namespace" check:"required,min=1,max=255"`
+	Namespace  string        `json:"Namespace" check:"min=1,max=255"`
 	MetricData []metricDatum `json:"MetricData"`
 	// Entities are a console's grouping; they are taken and mean nothing here.
 	EntityMetricData []struct {
@@ -100,6 +100,8 @@ func (s *Service) putMetricData(_ context.Context, in *putMetricDataInput) (*emp
 		all = append(all, e.MetricData...)
 	}
 	switch {
+	case in.Namespace == "":
+		return nil, fault("MissingRequiredParameterException", "The parameter Namespace is required.")
 	case len(all) == 0:
 		return nil, fault("MissingRequiredParameterException", "The parameter MetricData is required.")
 	case len(all) > maxDatums:

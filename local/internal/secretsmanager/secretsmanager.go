@@ -491,7 +491,7 @@ func (s *Service) restore(_ context.Context, in *restoreInput) (*versionOutput, 
 
 type tagInput struct {
 	byID
-	Tags []tagPair `json:"Tags"`
+	Tags []tagPair `json:"Tags" check:"required"`
 }
 
 type empty struct{}
@@ -508,7 +508,7 @@ func (s *Service) tag(_ context.Context, in *tagInput) (*empty, error) {
 
 type untagInput struct {
 	byID
-	TagKeys []string `json:"TagKeys"`
+	TagKeys []string `json:"TagKeys" check:"required"`
 }
 
 func (s *Service) untag(_ context.Context, in *untagInput) (*empty, error) {

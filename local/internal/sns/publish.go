@@ -77,7 +77,7 @@ func (s *Service) publish(ctx context.Context, in *publishInput) (*publishOutput
 		return nil, errParameter("PhoneNumber: the local AWS sends no text messages")
 	}
 	if !strings.HasPrefix(in.target(), "arn:aws:sns:") {
-		return nil, errParameter("TopicArn or TargetArn Reason: no value for required parameter")
+		return nil, errNoValue("TopicArn or TargetArn")
 	}
 	var out *publishOutput
 	err := s.Store.Update(func(tx *store.Tx) error {

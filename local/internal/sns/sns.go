@@ -179,6 +179,10 @@ func errParameter(format string, args ...any) *awswire.Error {
 	return awswire.Errorf("InvalidParameter", "Invalid parameter: "+format, args...)
 }
 
+func errNoValue(member string) error {
+	return errParameter("%s Reason: no value for required parameter", member)
+}
+
 func errNoTopic() error { return awswire.Errorf("NotFound", "Topic does not exist") }
 
 func errNoSubscription() error { return awswire.Errorf("NotFound", "Subscription does not exist") }

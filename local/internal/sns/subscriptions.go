@@ -182,7 +182,7 @@ func checkSubscriptionARN(arn string) error {
 	parts := strings.Split(arn, ":")
 	switch {
 	case arn == "":
-		return errParameter("SubscriptionArn Reason: no value for required parameter")
+		return errNoValue("SubscriptionArn")
 	case len(parts) < 6:
 		return errParameter("SubscriptionArn Reason: An ARN must have at least 6 elements, not %d", len(parts))
 	case len(parts) < 7:

@@ -119,6 +119,9 @@ type deleteTopicInput struct{ byTopic }
 
 // deleteTopic succeeds for a topic that is gone, as AWS does.
 func (s *Service) deleteTopic(_ context.Context, in *deleteTopicInput) (*empty, error) {
+	if in.TopicArn == "" {
+		return nil, errNoValue("TopicArn")
+	}
 	return &empty{}, s.Store.Update(func(tx *store.Tx) error {
 		name := nameOf(in.TopicArn)
 		tx.Delete(bucketTopic, name)
@@ -258,6 +261,9 @@ func (s *Service) changeTags(arn string, f func(t *topic)) error {
 }
 
 func (s *Service) tagResource(_ context.Context, in *tagResourceInput) (*empty, error) {
+	if len(in.Tags) == 0 {
+		return nil, errNoValue("Tags")
+	}
 	tags, err := tagMap(in.Tags)
 	if err != nil {
 		return nil, err
@@ -271,6 +277,9 @@ type untagResourceInput struct {
 }
 
 func (s *Service) untagResource(_ context.Context, in *untagResourceInput) (*empty, error) {
+	if len(in.TagKeys) == 0 {
+		return nil, errNoValue("TagKeys")
+	}
 	return &empty{}, s.changeTags(in.ResourceArn, func(t *topic) {
 		for _, key := range in.TagKeys {
 			delete(t.Tags, key)

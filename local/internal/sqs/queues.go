@@ -239,6 +239,9 @@ type setQueueAttributesInput struct {
 }
 
 func (s *Service) setQueueAttributes(_ context.Context, in *setQueueAttributesInput) (*empty, error) {
+	if len(in.Attributes) == 0 {
+		return nil, errMissing("Attributes")
+	}
 	return &empty{}, s.change(in.queueName(), func(tx *store.Tx, q *queue) error {
 		if err := s.checkAttributes(tx, q, in.Attributes, false); err != nil {
 			return err
@@ -255,6 +258,9 @@ type tagQueueInput struct {
 }
 
 func (s *Service) tagQueue(_ context.Context, in *tagQueueInput) (*empty, error) {
+	if len(in.Tags) == 0 {
+		return nil, errMissing("Tags")
+	}
 	return &empty{}, s.change(in.queueName(), func(_ *store.Tx, q *queue) error {
 		if q.Tags == nil {
 			q.Tags = map[string]string{}
@@ -275,6 +281,9 @@ type untagQueueInput struct {
 }
 
 func (s *Service) untagQueue(_ context.Context, in *untagQueueInput) (*empty, error) {
+	if len(in.TagKeys) == 0 {
+		return nil, errMissing("TagKeys")
+	}
 	return &empty{}, s.change(in.queueName(), func(_ *store.Tx, q *queue) error {
 		for _, k := range in.TagKeys {
 			delete(q.Tags, k)
@@ -320,6 +329,15 @@ type addPermissionInput struct {
 }
 
 func (s *Service) addPermission(_ context.Context, in *addPermissionInput) (*empty, error) {
+	if in.Label == "" {
+		return nil, errMissing("Label")
+	}
+	if len(in.AWSAccountIDs) == 0 {
+		return nil, errMissing("AWSAccountIds")
+	}
+	if len(in.Actions) == 0 {
+		return nil, errMissing("Actions")
+	}
 	return &empty{}, s.change(in.queueName(), func(_ *store.Tx, q *queue) error {
 		doc, at, err := q.policy(in.Label)
 		if err != nil {
@@ -360,6 +378,9 @@ type removePermissionInput struct {
 }
 
 func (s *Service) removePermission(_ context.Context, in *removePermissionInput) (*empty, error) {
+	if in.Label == "" {
+		return nil, errMissing("Label")
+	}
 	return &empty{}, s.change(in.queueName(), func(_ *store.Tx, q *queue) error {
 		doc, at, err := q.policy(in.Label)
 		if err != nil {

@@ -181,6 +181,9 @@ func mustQueue(r store.Reader, name string) (*queue, error) {
 	if q, ok := loadQueue(r, name); ok {
 		return q, nil
 	}
+	if name == "" { // its URL was not given
+		return nil, errMissing("QueueUrl")
+	}
 	return nil, errNoQueue()
 }
 
