@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 // This file defines the figures of imports: files of many rows, the whole way

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 // This file measures the transformer's memory: it runs in a process of its own,

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 )
 
 // mostConnections bounds a gate whatever the system allows: 16,384 connections
@@ -19,11 +18,10 @@ const mostConnections = 16_384
 
 // MostConnections is what a process can bear: three quarters of its open files.
 func MostConnections() int {
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return mostConnections / 16
+	if files, known := openFiles(); known {
+		return int(min(files/4*3, mostConnections))
 	}
-	return int(min(uint64(files.Cur)/4*3, mostConnections)) //nolint:unconvert // signed on some systems
+	return mostConnections / 16
 }
 
 // gate is a listener that lets in as many connections as there is room for. When
