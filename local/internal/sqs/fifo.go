@@ -70,11 +70,36 @@ func (q *queue) duplicate(r store.Reader, m *message, now time.Time) (firstSend,
 }
 
 func (q *queue) remember(tx *store.Tx, m *message, seq uint64, now time.Time) {
-	text, err := json.Marshal(firstSend{m.ID, sequenceText(seq), now.Add(dedupInterval).UnixMilli()})
+	until := now.Add(dedupInterval).UnixMilli()
+	text, err := json.Marshal(firstSend{m.ID, sequenceText(seq), until})
 	if err != nil {
 		panic(err) // a struct of strings always marshals
 	}
+	q.forget(tx, now)
 	tx.Put(bucketDedup, q.dedupKey(m), text)
+	tx.Put(bucketDedupEnd, q.laterKey(until, seq), []byte(q.dedupKey(m)))
+}
+
+// forgetAtOnce is more than one, so that what is past goes faster than it comes.
+const forgetAtOnce = 10
+
+// forget removes deduplication ids whose time is over: each send takes some along,
+// so what a queue remembers does not grow with what went through it.
+func (q *queue) forget(tx *store.Tx, now time.Time) {
+	from, _ := store.Prefix(q.Name)
+	var ends, ids []string
+	for end, id := range tx.Scan(bucketDedupEnd, from, q.laterKey(now.UnixMilli(), 0)) {
+		if ends, ids = append(ends, end), append(ids, string(id)); len(ends) == forgetAtOnce {
+			break
+		}
+	}
+	for i, end := range ends {
+		tx.Delete(bucketDedupEnd, end)
+		var first firstSend
+		if text, ok := tx.Get(bucketDedup, ids[i]); ok && json.Unmarshal(text, &first) == nil && first.Until <= now.UnixMilli() {
+			tx.Delete(bucketDedup, ids[i]) // unless it was sent again since
+		}
+	}
 }
 
 // sequenceText spells a sequence number as AWS does: 20 digits that grow.

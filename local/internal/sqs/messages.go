@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -286,42 +287,57 @@ func (s *Service) take(name string, in *receiveMessageInput) (out *receiveMessag
 // does: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-fifo.html
 const lookAhead = 120_000
 
+// lookAtOnce is how many messages a FIFO queue looks at before it asks for more:
+// mostly the first are free, however many wait behind them.
+const lookAtOnce = 64
+
 // candidates are the messages that may be received now, in order.
-func (q *queue) candidates(tx *store.Tx, limit int) []uint64 {
+func (q *queue) candidates(tx *store.Tx, limit int) (found []uint64) {
 	from, to := store.Prefix(q.Name)
-	var found []uint64
-	busy := map[string]bool{}
-	looked := 0
-	var keys []string
-	for key := range tx.Scan(bucketReady, from, to) {
-		if !q.fifo() {
+	if !q.fifo() {
+		for _, key := range firstKeys(tx.Scan(bucketReady, from, to), limit) {
 			found = append(found, sequenceOf(key))
+		}
+		return found
+	}
+	busy := map[string]bool{}
+	for looked := 0; looked < lookAhead; looked += lookAtOnce {
+		keys := firstKeys(tx.Scan(bucketReady, from, to), lookAtOnce)
+		for _, key := range keys {
+			if q.free(tx, key, busy) {
+				found = append(found, sequenceOf(key))
+			}
 			if len(found) == limit {
 				return found
 			}
-			continue
 		}
-		keys = append(keys, key)
-		if looked++; looked == lookAhead {
+		if len(keys) < lookAtOnce {
 			break
 		}
-	}
-	for _, key := range keys {
-		if len(found) == limit {
-			break
-		}
-		m, ok := q.get(tx, sequenceOf(key))
-		if !ok {
-			continue
-		}
-		if _, known := busy[m.Group]; !known {
-			busy[m.Group] = q.locked(tx, m.Group)
-		}
-		if !busy[m.Group] {
-			found = append(found, sequenceOf(key))
-		}
+		from = keys[len(keys)-1] + "\x00"
 	}
 	return found
+}
+
+func firstKeys(scan iter.Seq2[string, []byte], n int) (keys []string) {
+	for key := range scan {
+		if keys = append(keys, key); len(keys) == n {
+			break
+		}
+	}
+	return keys
+}
+
+// free tells whether no message of the group is in flight; busy remembers.
+func (q *queue) free(tx *store.Tx, key string, busy map[string]bool) bool {
+	m, ok := q.get(tx, sequenceOf(key))
+	if !ok {
+		return false
+	}
+	if _, known := busy[m.Group]; !known {
+		busy[m.Group] = q.locked(tx, m.Group)
+	}
+	return !busy[m.Group]
 }
 
 // receive takes one message: into flight, or to the dead-letter queue when it

@@ -176,7 +176,7 @@ func (s *Service) deleteQueue(_ context.Context, in *deleteQueueInput) (*empty, 
 // clearMessages removes all that belongs to a queue's messages.
 func clearMessages(tx *store.Tx, name string) {
 	from, to := store.Prefix(name)
-	for _, bucket := range []string{bucketMessage, bucketReady, bucketLater, bucketLock, bucketDedup} {
+	for _, bucket := range []string{bucketMessage, bucketReady, bucketLater, bucketLock, bucketDedup, bucketDedupEnd} {
 		var keys []string
 		for key := range tx.Scan(bucket, from, to) {
 			keys = append(keys, key)

@@ -37,13 +37,14 @@ import (
 )
 
 const (
-	bucketQueue   = "sqs/queue"
-	bucketMessage = "sqs/message"
-	bucketReady   = "sqs/ready"
-	bucketLater   = "sqs/later"
-	bucketLock    = "sqs/lock"
-	bucketDedup   = "sqs/dedup"
-	bucketMove    = "sqs/move"
+	bucketQueue    = "sqs/queue"
+	bucketMessage  = "sqs/message"
+	bucketReady    = "sqs/ready"
+	bucketLater    = "sqs/later"
+	bucketLock     = "sqs/lock"
+	bucketDedup    = "sqs/dedup"
+	bucketDedupEnd = "sqs/dedup-end" // keys of bucketDedup, by when they end
+	bucketMove     = "sqs/move"
 )
 
 // Config is what the service needs.
