@@ -234,14 +234,17 @@ func (a *attack) send(what string, in reflect.Value, change func([]byte) []byte,
 var inside = []string{"InvokeApiDestination", "RetrieveConnectionCredentials"}
 
 func (a *attack) call(in reflect.Value, options ...func(*middleware.Stack) error) error {
-	ctx := reflect.ValueOf(a.Context())
+	return a.callIn(a.Context(), in, options...)
+}
+
+func (a *attack) callIn(ctx context.Context, in reflect.Value, options ...func(*middleware.Stack) error) error {
 	// func(*Options), whatever package Options is of
 	configure := reflect.MakeFunc(a.invoke.Type().In(2).Elem(), func(args []reflect.Value) []reflect.Value {
 		to := args[0].Elem().FieldByName("APIOptions")
 		to.Set(reflect.ValueOf(append(slices.Clip(to.Interface().([]func(*middleware.Stack) error)), options...)))
 		return nil
 	})
-	out := a.invoke.Call([]reflect.Value{ctx, in, configure})
+	out := a.invoke.Call([]reflect.Value{reflect.ValueOf(ctx), in, configure})
 	err, _ := out[1].Interface().(error)
 	return err
 }
