@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 // This file defines ten thousand clients that are connected at the same time: some

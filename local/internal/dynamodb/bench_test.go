@@ -1,13 +1,9 @@
-//go:build unix
-
 package dynamodb
 
 import (
 	"fmt"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stepworks/stepworks/local/internal/store"
 )
@@ -98,20 +94,6 @@ func benchServer(b *testing.B, st *store.Store) *rawServer {
 	}
 	b.ResetTimer()
 	return r
-}
-
-// measureCPU reports the processor's time per operation when the benchmark ends.
-func measureCPU(b *testing.B) func() {
-	b.Helper()
-	used := func() time.Duration {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	before := used()
-	return func() { b.ReportMetric(float64((used()-before).Microseconds())/float64(b.N), "cpu-µs/op") }
 }
 
 func (r *rawServer) ask(tb testing.TB, operation, body string) []byte {
