@@ -93,7 +93,7 @@ func (w *World) importing(ctx context.Context, mode string, tell func(in map[str
 	}
 	w.serial++
 	tenant := fmt.Sprintf("story%s%d", w.tag, w.serial)
-	key := "incoming/" + tenant + ".csv"
+	key := "incoming/" + tenant + "/products.csv" // where a partner of that name may put it
 	done, err := w.upload(ctx, bucket, key, importFile)
 	if err != nil {
 		return err

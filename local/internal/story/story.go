@@ -43,6 +43,7 @@ var Stories = slices.Concat(
 	traceStories,
 	alarmStories,
 	partnerStories,
+	dataStories,
 	failureStories,
 	seldomStories,
 )
