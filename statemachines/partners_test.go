@@ -103,7 +103,7 @@ func TestExternalIntegration(t *testing.T) {
 func TestDataIntegration(t *testing.T) {
 	const asked, failed = `{"requestId":"R"}`, "DataIntegrationFailed"
 	checked := func(more string) simulate.Task {
-		return answer(`{"isValid":true,"duplicate":false,"bulk":false,"error":"","requestId":"R","partnerId":"P","claim":"sync#P#R","since":"2026-11-21T10:00:00Z","bucket":"b","key":"k","etag":"e","format":"csv","tableName":"t","tenantCode":"c"` + more + `}`)
+		return answer(`{"isValid":true,"duplicate":false,"bulk":false,"error":"","requestId":"R","partnerId":"P","claim":"sync#P#R","since":"2026-11-21T10:00:00Z","bucket":"b","key":"k","etag":"e","format":"csv","tableName":"t","tenantCode":"c","toleratedFailurePercentage":20` + more + `}`)
 	}
 	good := checked("")
 	transformed, loaded, part := `{"key":"work/k","rows":3,"rejected":1,"problems":[]}`, `{"done":true,"offset":9,"loaded":3,"stale":0}`, `{"done":false,"offset":5,"loaded":2,"stale":0}`
@@ -111,7 +111,7 @@ func TestDataIntegration(t *testing.T) {
 	for _, state := range []string{"Close Request", "Close Handed Over", "Close Failed", "Announce Completion", "Announce Handover", "Announce Failure"} {
 		usual[state] = answer(`{}`)
 	}
-	bulk := answer(`{"isValid":true,"duplicate":false,"bulk":true,"error":"","requestId":"R","partnerId":"P","claim":"sync#P#R","since":"2026-11-21T10:00:00Z","bucket":"b","key":"k","tableName":"t","tenantCode":"c"}`)
+	bulk := answer(`{"isValid":true,"duplicate":false,"bulk":true,"error":"","requestId":"R","partnerId":"P","claim":"sync#P#R","since":"2026-11-21T10:00:00Z","bucket":"b","key":"k","tableName":"t","tenantCode":"c","toleratedFailurePercentage":20}`)
 	trouble := "Note Trouble, Close Failed, Announce Failure, Data Integration Failed"
 	passes := func(output string) simulate.Task {
 		return inTurn("", "Lambda.TooManyRequestsException", "Runtime.ExitError", output)

@@ -38,10 +38,12 @@ type request struct {
 	Options     json.RawMessage `json:"processingOptions"`
 }
 
-// options are those of a bulk import: which table the rows are for.
+// options are those of a bulk import: which table the rows are for, and what share
+// of them may be bad.
 type options struct {
-	TableName  string `json:"tableName"`
-	TenantCode string `json:"tenantCode"`
+	TableName  string  `json:"tableName"`
+	TenantCode string  `json:"tenantCode"`
+	Tolerated  float64 `json:"toleratedFailurePercentage"`
 }
 
 // Checked is what the steps that follow go by.
@@ -62,6 +64,7 @@ type Checked struct {
 	Format    string    `json:"format"`
 	Table     string    `json:"tableName"`
 	Tenant    string    `json:"tenantCode"`
+	Tolerated float64   `json:"toleratedFailurePercentage"`
 }
 
 type handler struct {
@@ -99,9 +102,7 @@ var formats = []string{"csv", "json", "jsonl"}
 func check(text json.RawMessage, bucket string) (c Checked, problem string) {
 	var r request
 	var partner contract.Partner
-	if json.Unmarshal(text, &r) != nil {
-		return c, "requestId, source, format and s3Location must be strings"
-	}
+	mistyped := json.Unmarshal(text, &r) // reads the fields that are of their type all the same
 	if !plainID.MatchString(r.RequestID) {
 		return c, "requestId must have 1 to 64 letters, digits, dots, hyphens or underscores"
 	}
@@ -110,6 +111,9 @@ func check(text json.RawMessage, bucket string) (c Checked, problem string) {
 		return c, "partner.id must have 1 to 64 letters, digits, dots, hyphens or underscores"
 	}
 	c.PartnerID, c.Bulk = partner.ID, r.RequestType == contract.BulkRequested
+	if mistyped != nil { // the partner can be told which request of its own it is about
+		return c, "requestId, source, format and s3Location must be strings"
+	}
 	if c.Format = r.DataFormat; !slices.Contains(formats, c.Format) {
 		c.Format = ""
 		return c, "format must be csv, json or jsonl"
@@ -147,11 +151,11 @@ func (c *Checked) locate(location, bucket string) string {
 func (c *Checked) forImport(text json.RawMessage) string {
 	var o options
 	if json.Unmarshal(text, &o) != nil || o.TableName == "" || o.TenantCode == "" {
-		return "a bulk import needs options.tableName and options.tenantCode, strings"
+		return "a bulk import needs options.tableName and options.tenantCode, strings; options.toleratedFailurePercentage may be a number"
 	}
 	if c.Format != "csv" {
 		return "a bulk import takes format csv"
 	}
-	c.Table, c.Tenant = o.TableName, o.TenantCode
+	c.Table, c.Tenant, c.Tolerated = o.TableName, o.TenantCode, o.Tolerated
 	return ""
 }

@@ -99,7 +99,8 @@ func TestRefusals(t *testing.T) {
 	}
 	bulk := strings.Replace(in, "Data Sync Request", "Bulk Import Request", 1)
 	for request, want := range map[string]string{
-		`null`: "requestId must", `7`: "must be strings", `{}`: "requestId must", `{"requestId":7}`: "must be strings",
+		`null`: "requestId must", `7`: "requestId must", `{}`: "requestId must", `{"requestId":7}`: "requestId must",
+		strings.Replace(in, `"csv"`, `["csv"]`, 1):                        "must be strings",
 		strings.Replace(in, `"R"`, `""`, 1):                               "requestId must",
 		strings.Replace(in, `"R"`, `"../R"`, 1):                           "requestId must",
 		strings.Replace(in, `"R"`, `"R#x"`, 1):                            "requestId must",
@@ -141,6 +142,8 @@ func TestRefusals(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, got.IsValid || got.Duplicate, request)
 		assert.Contains(t, got.Error, want, request)
+		named := !strings.Contains(want, "requestId must")
+		assert.Equal(t, named, got.RequestID != "", "the partner must be told which request is refused: %s", request)
 		assert.Empty(t, db.Rows("Idempotency"), request)
 	}
 }
@@ -148,11 +151,11 @@ func TestRefusals(t *testing.T) {
 func TestBulk(t *testing.T) {
 	h, _, _ := setUp(t)
 	in := sample(t)
-	in.Request = json.RawMessage(strings.NewReplacer("Data Sync Request", "Bulk Import Request", `"processingOptions": ""`, `"processingOptions": {"tableName":"products","tenantCode":"tenant1"}`).Replace(string(in.Request)))
+	in.Request = json.RawMessage(strings.NewReplacer("Data Sync Request", "Bulk Import Request", `"processingOptions": ""`, `"processingOptions": {"tableName":"products","tenantCode":"tenant1","toleratedFailurePercentage":20}`).Replace(string(in.Request)))
 	got, err := h.handle(t.Context(), in)
 	require.NoError(t, err)
 	assert.True(t, got.IsValid && got.Bulk, got.Error)
-	assert.Equal(t, []string{"products", "tenant1"}, []string{got.Table, got.Tenant})
+	assert.Equal(t, []any{"products", "tenant1", 20.0}, []any{got.Table, got.Tenant, got.Tolerated})
 }
 
 func TestFault(t *testing.T) {
