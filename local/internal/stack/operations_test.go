@@ -53,7 +53,7 @@ import (
 // notPublic are operations that services of the local AWS offer each other.
 var notPublic = []string{"events InvokeApiDestination", "events RetrieveConnectionCredentials"}
 
-func clients(url string) map[string]any {
+func sdkClients(url string) map[string]any {
 	c := aws.Config{Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
 		APIOptions: []func(*middleware.Stack) error{func(s *middleware.Stack) error {
 			return s.Initialize.Add(middleware.InitializeMiddlewareFunc("onOneHost", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
@@ -80,7 +80,7 @@ func TestEveryOperation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &player{T: t, clients: clients(s.URL()), known: map[string]string{"now": strconv.FormatInt(time.Now().UnixMilli(), 10), "zip": emptyFunction(t), "architecture": map[string]string{"arm64": "arm64"}[runtime.GOARCH]}}
+	p := &player{T: t, clients: sdkClients(s.URL()), known: map[string]string{"now": strconv.FormatInt(time.Now().UnixMilli(), 10), "zip": emptyFunction(t), "architecture": map[string]string{"arm64": "arm64"}[runtime.GOARCH]}}
 	if p.known["architecture"] == "" {
 		p.known["architecture"] = "x86_64"
 	}
