@@ -239,6 +239,7 @@ func TestQueueMemory(t *testing.T) {
 	began := time.Now()
 	through(t, client, made.QueueUrl, *messages/10)
 	early := alive()
+	t.Logf("%d messages in %.1f s: %.1f MiB alive", *messages/10, time.Since(began).Seconds(), float64(early)/(1<<20))
 	through(t, client, made.QueueUrl, *messages-*messages/10)
 	late := alive()
 	t.Logf("%d messages through a queue in %.1f s, %.0f a second: %.1f MiB alive after a tenth, %.1f MiB at the end",
@@ -256,9 +257,11 @@ func alive() uint64 {
 	return m.HeapAlloc
 }
 
-// through returns when n more messages have been sent, received and deleted.
+// through returns when n more messages have been sent, received and deleted; who
+// sends waits while ten thousand are on their way.
 func through(t *testing.T, client *sqs.Client, queue *string, n int) {
 	const workers, batch = 16, 10
+	room := make(chan struct{}, 10_000/batch)
 	var sent, gone atomic.Int64
 	var all sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
@@ -266,6 +269,11 @@ func through(t *testing.T, client *sqs.Client, queue *string, n int) {
 	for range workers {
 		all.Go(func() {
 			for from := sent.Add(batch); from <= int64(n); from = sent.Add(batch) {
+				select {
+				case room <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
 				var entries []sqstypes.SendMessageBatchRequestEntry
 				for i := range batch {
 					entries = append(entries, sqstypes.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(fmt.Sprintf(`{"orderId":"ORD-%d","amount":"29.99"}`, from))})
@@ -284,7 +292,10 @@ func through(t *testing.T, client *sqs.Client, queue *string, n int) {
 					t.Error(err)
 					cancel()
 				}
-				gone.Add(int64(taken))
+				now := gone.Add(int64(taken))
+				for range now/batch - (now-int64(taken))/batch {
+					<-room
+				}
 			}
 		})
 	}
