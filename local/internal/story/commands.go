@@ -5,6 +5,7 @@ package story
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -229,6 +230,11 @@ func taskWithFailure(ctx context.Context, w *World) error {
 	if err != nil {
 		return err
 	}
+	alarms, err := w.subscribe(ctx, "alarm-sns")
+	if err != nil {
+		return err
+	}
+	defer alarms.close(context.WithoutCancel(ctx))
 	tenant := "story" + w.tag
 	in["tenantCode"], in["requestId"] = tenant, ""
 	var t struct{ PK, SK, Status string }
@@ -248,7 +254,9 @@ func taskWithFailure(ctx context.Context, w *World) error {
 	for _, r := range runs {
 		w.tellRun(r)
 	}
-	return w.checkTask(ctx, t.PK, t.SK)
+	heard, err := alarms.collect(ctx, t.SK, 1)
+	w.expect(len(heard) == 1, "operators must hear of the sub-task that failed")
+	return errors.Join(err, w.checkTask(ctx, t.PK, t.SK))
 }
 
 func (w *World) checkTask(ctx context.Context, pk, sk string) error {
@@ -260,6 +268,7 @@ func (w *World) checkTask(ctx context.Context, pk, sk string) error {
 	for _, r := range rows {
 		if r["sk"] == sk {
 			w.say("outcome  %v: %v %v", r["status"], r["error"], r["attributes"])
+			w.expect(strings.Contains(fmt.Sprint(r["error"]), "1 of 3 sub-tasks were not done"), "the task must say what is lacking, but says %v", r["error"])
 		} else {
 			w.say("sub-task %s: %v %v%v", strings.TrimPrefix(fmt.Sprint(r["sk"]), sk), r["status"], orNothing(r["result"]), orNothing(r["error"]))
 		}
