@@ -74,6 +74,7 @@ func FuzzRequests(f *testing.F) {
 
 // seed adds a plausible request for each operation.
 func seed(f *testing.F, s *Stack) {
+	f.Helper()
 	way := &recorder{}
 	byName := clients(aws.Config{Region: "us-east-1", BaseEndpoint: aws.String("http://127.0.0.1"), Credentials: credentials.NewStaticCredentialsProvider("any", "thing", ""),
 		HTTPClient: &http.Client{Transport: way}, Retryer: func() aws.Retryer { return aws.NopRetryer{} }})
