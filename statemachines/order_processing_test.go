@@ -87,7 +87,7 @@ var ways = []way{
 
 	{"too little stock", placed, answers{"CheckInventory": answer(short)}, "NoteOutOfStock RecordOutOfStock AnnounceFailure WhichFailure? InsufficientInventory", "InsufficientInventory", order.OutOfStock},
 	{"too little stock, and yet reserved", placed, answers{"CheckInventory": answer(short), "RecordOutOfStock": breaks("DynamoDB.ConditionalCheckFailedException")},
-		"NoteOutOfStock RecordOutOfStock ReleaseInventory FulfilledAfterAll? AnnounceFailure WhichFailure? InsufficientInventory", "InsufficientInventory", order.OutOfStock},
+		"NoteOutOfStock RecordOutOfStock ReleaseInventory FulfilledAfterAll? RefundPayment AnnounceFailure WhichFailure? InsufficientInventory", "InsufficientInventory", order.OutOfStock},
 	{"too little stock, not written down", placed, answers{"CheckInventory": answer(short), "RecordOutOfStock": breaks("DynamoDB.InternalServerError")},
 		"NoteOutOfStock RecordOutOfStock AnnounceFailure WhichFailure? InsufficientInventory", "InsufficientInventory", order.OutOfStock},
 	{"stock not checked", placed, answers{"CheckInventory": breaks("Internal.Unexpected")},

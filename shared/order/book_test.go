@@ -203,6 +203,28 @@ func TestStockGoneMeanwhile(t *testing.T) {
 	assert.Equal(t, 50, quantity(t, db, "LAPTOP001"))
 }
 
+// TestStockGoneToItself: an Express execution runs twice at once, and one run takes
+// the last of the stock between the other's reads.
+func TestStockGoneToItself(t *testing.T) {
+	book, db := shop()
+	db.Set("Inventory", map[string]any{"productId": "LAPTOP001", "quantity": 1})
+	_, err := book.Place(t.Context(), submitted(by("E1"), Line{"LAPTOP001", 1, nil}))
+	require.NoError(t, err)
+	var twin Reservation
+	db.Before = func(ctx context.Context, operation string) (err error) {
+		if operation == "BatchGetItem" {
+			db.Before = nil
+			twin, err = book.Reserve(ctx, "A", by("E1"))
+		}
+		return err
+	}
+	res, err := book.Reserve(t.Context(), "A", by("E1"))
+	require.NoError(t, err)
+	assert.NotEmpty(t, twin.ID)
+	assert.Equal(t, twin.ID, res.ID, "the order has its stock, whoever of the two took it")
+	assert.Zero(t, quantity(t, db, "LAPTOP001"))
+}
+
 func TestContention(t *testing.T) {
 	conflict := &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{
 		{Code: aws.String("None")}, {Code: aws.String("TransactionConflict")}, {Code: aws.String("None")}}}

@@ -66,7 +66,10 @@ func (b Book) reserve(ctx context.Context, record Record, held bool, e Execution
 	}
 	res.Products = answer(wanted, stock, false)
 	if !all(res.Products) {
-		return res, false, nil
+		// The share that is lacking may be this order's: an Express execution may run
+		// twice at once, under one name.
+		now, err := b.Load(ctx, record.OrderID)
+		return res, err == nil && now.Status != record.Status, err
 	}
 	res.ID = DeriveID("rsv", record.OrderID)
 	err = table.Transact(ctx, b.API, append([]table.Write{b.markReserved(record, res.ID, e)}, b.take(wanted)...)...)
