@@ -140,14 +140,35 @@ func aboveThreshold(ctx context.Context, w *World) error {
 	if err != nil {
 		return err
 	}
-	runs, err := w.caused(ctx, "OrderProcessingWorkflow", e.orderID(), 2)
+	asked, decided, err := w.aroundApproval(ctx, e.orderID())
 	if err != nil {
 		return err
 	}
-	for i, r := range []run{runs[1], approvals[0], runs[0]} {
+	for i, r := range []run{asked, approvals[0], decided} {
 		w.tellRun(r)
 		end := []string{"AwaitingApproval", "OrderCompleted", "OrderCompleted"}[i]
 		w.expect(r.end() == end, "this execution must end in %s, but ended in %s (%s: %s)", end, r.end(), r.err, r.cause)
 	}
 	return w.ordered(ctx, e, "fulfilled", e.taken())
+}
+
+// aroundApproval finds the execution that asked for an approval, and the one that
+// went on with it: a Standard one always, as the approval's own execution waits for it.
+func (w *World) aroundApproval(ctx context.Context, id string) (asked, decided run, err error) {
+	if !w.express {
+		runs, err := w.caused(ctx, "OrderProcessingWorkflow", id, 2)
+		if err != nil {
+			return run{}, run{}, err
+		}
+		return runs[1], runs[0], nil
+	}
+	outcomes, err := w.await(ctx, map[string]expected{id: {executions: 1}})
+	if err != nil {
+		return run{}, run{}, err
+	}
+	runs, err := w.caused(ctx, "OrderProcessingWorkflow", id, 1)
+	if err != nil {
+		return run{}, run{}, err
+	}
+	return outcomes[0].runs[0], runs[0], nil
 }

@@ -115,19 +115,17 @@ func (w *World) read(ctx context.Context, arn string) (run, error) {
 	if err != nil {
 		return run{}, err
 	}
-	r, err := w.history(ctx, sfntypes.ExecutionListItem{ExecutionArn: &arn, Status: d.Status, StartDate: d.StartDate, StopDate: d.StopDate})
-	r.input, r.output = aws.ToString(d.Input), aws.ToString(d.Output)
-	return r, err
+	r := run{arn: arn, status: string(d.Status), input: aws.ToString(d.Input), output: aws.ToString(d.Output), began: *d.StartDate, ended: aws.ToTime(d.StopDate)}
+	return r, w.history(ctx, &r)
 }
 
 // history reads an execution's way.
-func (w *World) history(ctx context.Context, x sfntypes.ExecutionListItem) (run, error) {
-	r := run{arn: *x.ExecutionArn, status: string(x.Status), began: *x.StartDate, ended: aws.ToTime(x.StopDate)}
-	pages := sfn.NewGetExecutionHistoryPaginator(w.states, &sfn.GetExecutionHistoryInput{ExecutionArn: x.ExecutionArn, MaxResults: 1000})
+func (w *World) history(ctx context.Context, r *run) error {
+	pages := sfn.NewGetExecutionHistoryPaginator(w.states, &sfn.GetExecutionHistoryInput{ExecutionArn: &r.arn, MaxResults: 1000})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return r, err
+			return err
 		}
 		for _, e := range page.Events {
 			switch {
@@ -138,5 +136,5 @@ func (w *World) history(ctx context.Context, x sfntypes.ExecutionListItem) (run,
 			}
 		}
 	}
-	return r, nil
+	return nil
 }

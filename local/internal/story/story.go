@@ -136,6 +136,9 @@ func Tell(ctx context.Context, cfg Config) error {
 
 // whole tells a story and looks at what it leaves.
 func (w *World) whole(ctx context.Context, s Story) error {
+	if err := w.forgetExpress(ctx); err != nil {
+		return err
+	}
 	before, err := w.backlog(ctx)
 	if err != nil {
 		return err
