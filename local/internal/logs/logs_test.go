@@ -109,6 +109,28 @@ func TestWriteMakesGroupAndStreamAndIsBounded(t *testing.T) {
 	}
 }
 
+// TestPagesOfManyBytes: a page that ends at its bytes, not at its number of
+// events, has a next one too.
+func TestPagesOfManyBytes(t *testing.T) {
+	s, c := world(t)
+	const events = 9
+	for i := range events {
+		s.Write("/g", "s", []Event{{start.Add(time.Duration(i) * time.Second), strings.Repeat("x", pageBytes/3)}})
+	}
+	s.Close()
+	seen, sizes := 0, ""
+	pages := cwl.NewFilterLogEventsPaginator(c, &cwl.FilterLogEventsInput{LogGroupName: aws.String("/g")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		must(t, err)
+		seen += len(page.Events)
+		sizes += fmt.Sprint(len(page.Events), " ")
+	}
+	if seen != events || sizes != "3 3 3 " {
+		t.Errorf("%d events in pages of %s, want %d", seen, sizes, events)
+	}
+}
+
 func TestGroupsAndRefusals(t *testing.T) {
 	_, c := world(t)
 	ctx := t.Context()

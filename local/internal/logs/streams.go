@@ -201,7 +201,7 @@ func (s *Service) getEvents(_ context.Context, in *getEventsInput) (*getEventsOu
 	if direction, key, ok := strings.Cut(in.NextToken, "/"); ok {
 		forward, from = direction == "f", key
 	}
-	found, err := s.search(searchInput{group: in.groupName(), stream: in.LogStreamName, start: in.StartTime, end: in.EndTime, forward: forward, from: from, limit: in.Limit})
+	found, _, err := s.search(searchInput{group: in.groupName(), stream: in.LogStreamName, start: in.StartTime, end: in.EndTime, forward: forward, from: from, limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -231,8 +231,9 @@ type searchInput struct {
 	limit         int
 }
 
-// search returns events in order of time.
-func (s *Service) search(in searchInput) (all []found, err error) {
+// search returns a page of events in order of time, and whether there are more: a
+// page ends at so many events or so many bytes.
+func (s *Service) search(in searchInput) (all []found, more bool, err error) {
 	if in.limit == 0 {
 		in.limit = pageEvents
 	}
@@ -267,7 +268,7 @@ func (s *Service) search(in searchInput) (all []found, err error) {
 				continue
 			}
 			size += len(l.Message)
-			if len(all) == in.limit || size > pageBytes && len(all) > 0 {
+			if more = len(all) == in.limit || size > pageBytes && len(all) > 0; more {
 				break
 			}
 			all = append(all, found{l, timeOf(key, prefix), token(key[len(prefix):])})
@@ -277,7 +278,7 @@ func (s *Service) search(in searchInput) (all []found, err error) {
 	if !in.forward {
 		slices.Reverse(all)
 	}
-	return all, err
+	return all, more, err
 }
 
 func token(key string) string { return fmt.Sprintf("%x", key) }
@@ -322,7 +323,7 @@ func (s *Service) filterEvents(_ context.Context, in *filterEventsInput) (*filte
 	if limit == 0 {
 		limit = pageEvents
 	}
-	all, err := s.search(searchInput{group: in.groupName(), matches: matches, start: in.StartTime, end: in.EndTime, forward: true, from: in.NextToken, limit: limit,
+	all, more, err := s.search(searchInput{group: in.groupName(), matches: matches, start: in.StartTime, end: in.EndTime, forward: true, from: in.NextToken, limit: limit,
 		streams: func(name string) bool {
 			if len(in.LogStreamNames) > 0 {
 				return slices.Contains(in.LogStreamNames, name)
@@ -336,7 +337,7 @@ func (s *Service) filterEvents(_ context.Context, in *filterEventsInput) (*filte
 	for _, f := range all {
 		out.Events = append(out.Events, filteredEvent{f.Stream, f.time, f.Message, f.Put, f.key})
 	}
-	if len(all) == limit {
+	if more {
 		out.NextToken = all[len(all)-1].key
 	}
 	return out, nil
