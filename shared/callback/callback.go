@@ -10,8 +10,11 @@
 //   - A row changes from pending to its outcome by one conditional write. Whoever
 //     comes later finds the outcome, and nothing is answered otherwise.
 //   - A crash between that write and the answer loses nothing: the next delivery
-//     finds the outcome unanswered, and answers with it. Step Functions takes the
-//     first answer of a token and refuses all others, which counts as done.
+//     finds the outcome unanswered, gives whoever wrote it a moment, and answers
+//     with it. Step Functions takes the first answer of a token and refuses all
+//     others, which counts as done.
+//   - Late is an outcome only when the workflow had stopped waiting before anybody
+//     answered it: not because another delivery of it was faster.
 //   - A workflow that asks again (a retry, or an execution that takes over) gets a
 //     new token. It replaces the old one while the question is open, and is
 //     answered at once when it is settled.
@@ -38,6 +41,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/pause"
 	"github.com/stepworks/stepworks/shared/table"
 )
 
@@ -180,7 +184,12 @@ func (d Desk) Settle(ctx context.Context, orderID string, o Outcome) (row Row, f
 		return row, false, err
 	case row.Status == "":
 		return row, false, d.unknown(orderID)
-	case row.TaskToken == "":
+	case refused && row.TaskToken != "":
+		if row, err = d.await(ctx, orderID, w, row); err != nil {
+			return row, false, err
+		}
+	}
+	if row.TaskToken == "" {
 		return row, !refused, nil
 	}
 	open, err := d.answer(ctx, row)
@@ -188,6 +197,26 @@ func (d Desk) Settle(ctx context.Context, orderID string, o Outcome) (row Row, f
 		return row, !refused, err
 	}
 	return d.answered(ctx, row, open, !refused, o.At), !refused, nil
+}
+
+// moments are how long a delivery waits for the one that brought the outcome, and is
+// about to answer. Without them it might answer first, and the other one would
+// believe that the workflow had stopped waiting.
+var moments = []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond}
+
+// await repeats a write that is refused, to see the row, until it was answered. A
+// row that has its token still belongs to somebody who died.
+func (d Desk) await(ctx context.Context, orderID string, w table.Write, row Row) (Row, error) {
+	for _, moment := range moments {
+		if err := pause.For(ctx, moment); err != nil {
+			return row, err
+		}
+		after, _, err := d.update(ctx, orderID, w)
+		if row = after; err != nil || row.TaskToken == "" {
+			return row, err
+		}
+	}
+	return row, nil
 }
 
 // answered takes the token off the row, and notes whether anybody heard: open says
@@ -218,8 +247,11 @@ func (d Desk) Beat(ctx context.Context, orderID string) (row Row, waiting bool, 
 		return row, false, err
 	}
 	_, err = d.Tasks.SendTaskHeartbeat(ctx, &sfn.SendTaskHeartbeatInput{TaskToken: &row.TaskToken})
-	waiting, err = closed(err)
-	return row, waiting, err
+	if waiting, err = closed(err); err != nil || waiting {
+		return row, waiting, err
+	}
+	row, err = d.Find(ctx, orderID) // it may have been settled meanwhile
+	return row, false, err
 }
 
 // answer sends the row's outcome to whoever has the token; open is false when

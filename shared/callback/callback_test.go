@@ -8,8 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -123,7 +125,9 @@ func TestAskedAgain(t *testing.T) {
 
 // TestCrashBeforeTheAnswer: the outcome is stored, the answer did not arrive; the
 // next delivery answers, with the outcome that is stored.
-func TestCrashBeforeTheAnswer(t *testing.T) {
+func TestCrashBeforeTheAnswer(t *testing.T) { synctest.Test(t, crashBeforeTheAnswer) }
+
+func crashBeforeTheAnswer(t *testing.T) {
 	d, tasks, _ := setUp()
 	_, err := d.Open(t.Context(), question("T"))
 	require.NoError(t, err)
@@ -142,7 +146,9 @@ func TestCrashBeforeTheAnswer(t *testing.T) {
 
 // TestNoTidying: the answer arrived, and the write that takes the token off did
 // not. That is no fault: the token is worth nothing now.
-func TestNoTidying(t *testing.T) {
+func TestNoTidying(t *testing.T) { synctest.Test(t, noTidying) }
+
+func noTidying(t *testing.T) {
 	d, tasks, db := setUp()
 	_, err := d.Open(t.Context(), question("T"))
 	require.NoError(t, err)
@@ -162,6 +168,70 @@ func TestNoTidying(t *testing.T) {
 	assert.Equal(t, "1 answered, 1 refused, 0 beats", tasks.Count())
 }
 
+// slow is a Step Functions whose first answer takes a while to arrive.
+type slow struct {
+	*callbacktest.Tasks
+	calls atomic.Int32
+}
+
+func (s *slow) SendTaskSuccess(ctx context.Context, in *sfn.SendTaskSuccessInput, o ...func(*sfn.Options)) (*sfn.SendTaskSuccessOutput, error) {
+	if s.calls.Add(1) == 1 {
+		time.Sleep(30 * time.Millisecond)
+	}
+	return s.Tasks.SendTaskSuccess(ctx, in, o...)
+}
+
+// TestFasterThanTheFirst: a repetition comes while the first delivery is about to
+// answer. The first one's answer arrives, and it is not told that it is late.
+func TestFasterThanTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, tasks, _ := setUp()
+		d.Tasks = &slow{Tasks: tasks}
+		_, err := d.Open(t.Context(), question("T"))
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		all.Go(func() {
+			row, first, err := d.Settle(t.Context(), "A", says("yes"))
+			assert.NoError(t, err)
+			assert.True(t, first)
+			assert.False(t, row.Late)
+		})
+		time.Sleep(time.Millisecond)
+		row, first, err := d.Settle(t.Context(), "A", says("no"))
+		require.NoError(t, err)
+		assert.False(t, first)
+		assert.Equal(t, "yes", row.Status)
+		assert.Empty(t, row.TaskToken)
+		all.Wait()
+		assert.Equal(t, "1 answered, 0 refused, 0 beats", tasks.Count())
+	})
+}
+
+// TestSettledUnderABeat: a sign of life that meets the outcome is not late.
+func TestSettledUnderABeat(t *testing.T) {
+	d, tasks, _ := setUp()
+	_, err := d.Open(t.Context(), question("T"))
+	require.NoError(t, err)
+	d.Tasks = settledUnderABeat{tasks, d}
+	row, waiting, err := d.Beat(t.Context(), "A")
+	require.NoError(t, err)
+	assert.False(t, waiting)
+	assert.Equal(t, "yes", row.Status)
+}
+
+// settledUnderABeat settles the question just before a sign of life arrives.
+type settledUnderABeat struct {
+	callback.Tasks
+	desk callback.Desk
+}
+
+func (s settledUnderABeat) SendTaskHeartbeat(ctx context.Context, in *sfn.SendTaskHeartbeatInput, o ...func(*sfn.Options)) (*sfn.SendTaskHeartbeatOutput, error) {
+	if _, _, err := s.desk.Settle(ctx, "A", says("yes")); err != nil {
+		return nil, err
+	}
+	return s.Tasks.SendTaskHeartbeat(ctx, in, o...)
+}
+
 // TestTwoHundredAtOnce: 200 questions, each answered three times at once, two of
 // the answers contradicting the first. None is answered twice, and each as its row
 // says.
@@ -177,8 +247,9 @@ func TestTwoHundredAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		for n := range deliveries {
 			wg.Go(func() {
-				_, first, err := d.Settle(t.Context(), q.OrderID, says([]string{"yes", "no", "no"}[n]))
+				row, first, err := d.Settle(t.Context(), q.OrderID, says([]string{"yes", "no", "no"}[n]))
 				assert.NoError(t, err)
+				assert.False(t, row.Late)
 				if first {
 					firsts.Add(1)
 				}
@@ -202,6 +273,7 @@ func TestTwoHundredAtOnce(t *testing.T) {
 // TestAnyOrder: whatever order openings, answers, time-outs and lost calls come in,
 // all tokens that were answered got the one outcome.
 func TestAnyOrder(t *testing.T) {
+	defer callback.WithoutMoments()()
 	rapid.Check(t, func(t *rapid.T) {
 		d, tasks, db := setUp()
 		tokens, outcome := 0, ""
