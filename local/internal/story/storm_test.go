@@ -3,6 +3,7 @@ package story
 // This file tests reports under what may happen to them: every event may come
 // twice, and functions die at work. Whatever comes of it, the report says what the
 // documents say. `make test` runs a few, `make slow` fifty and one of 2,000 people.
+// answers_test.go does the like to answers, on the same stack.
 
 import (
 	"bytes"
@@ -20,11 +21,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepworks/stepworks/local/internal/clock"
 	"github.com/stepworks/stepworks/local/internal/stack"
 )
 
 // deployed starts a local AWS with the repository's stack, in virtual time.
-func deployed(t *testing.T) *World {
+func deployed(t *testing.T) (*World, *clock.Virtual) {
 	t.Helper()
 	clk := stack.VirtualClock()
 	s, err := stack.Start(t.Context(), stack.Options{Account: "123456789012", Region: "us-east-1", Memory: true, StateDir: filepath.Join("..", "..", "..", ".local", "storm"), Clock: clk, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
@@ -40,18 +42,23 @@ func deployed(t *testing.T) *World {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.close(context.Background()) })
-	return w
+	return w, clk
 }
 
-func TestReportsInAStorm(t *testing.T) {
+func TestStorms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and deploys everything")
 	}
-	runs, people := 2, 40
+	runs, people, questions := 2, 40, 5
 	if os.Getenv("SLOW") != "" {
-		runs, people = 50, 2000
+		runs, people, questions = 50, 2000, 200
 	}
-	w := deployed(t)
+	w, clk := deployed(t)
+	t.Run("reports", func(t *testing.T) { reportsInAStorm(t, w, runs, people) })
+	t.Run("answers", func(t *testing.T) { answersInAStorm(t, w, clk, questions) })
+}
+
+func reportsInAStorm(t *testing.T, w *World, runs, people int) {
 	began := time.Now()
 	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
 	t.Logf("seed %d", seed)
