@@ -9,7 +9,9 @@ package stepworks
 // CKV_AWS_107 to 111 are here as "privileges", and as TestRolesGrantNoMoreThanIsNamed.
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -119,6 +121,8 @@ var policyRules = []policyRule{
 	{name: "machines log no data", for_: "list IncludeExecutionData", of: machineType, wrong: is("false", "Logging", "IncludeExecutionData"), broken: "Bad: {Type: AWS::Serverless::StateMachine, Properties: {Logging: {Level: ALL}}}"},
 	{name: "machines have a key of their own", for_: "list EncryptionConfiguration", of: machineType, wrong: has("EncryptionConfiguration"), broken: "Bad: {Type: AWS::Serverless::StateMachine}",
 		except: map[string]string{"*": "SAM's state machine has no such property; " + ownKeys}},
+	{name: "machines may have children", for_: "list distributed maps", of: machineType, wrong: childless,
+		broken: "Bad: {Type: AWS::Serverless::StateMachine, Properties: {Name: m, DefinitionUri: statemachines/import-csv.asl.json, Role: !GetAtt R.Arn}}\nR: {Type: AWS::IAM::Role}"},
 	{name: "rules keep what they cannot deliver", for_: "ES4000", of: []string{"AWS::Events::Rule"}, wrong: undelivered, broken: "Bad: {Type: AWS::Events::Rule, Properties: {Targets: [{Id: a}]}}"},
 }
 
@@ -324,4 +328,49 @@ func undelivered(_ whole, _ string, r node) string {
 		}
 	}
 	return ""
+}
+
+// childless looks at machines with distributed maps, whose children are executions
+// of the machine itself.
+// https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+func childless(w whole, _ string, r node) string {
+	var definition any
+	text, err := os.ReadFile(r.get("Properties", "DefinitionUri").Value)
+	if err != nil || json.Unmarshal(text, &definition) != nil {
+		return "" // another test's business
+	}
+	name := r.get("Properties", "Name").Value
+	role := w.of("AWS::IAM::Role")[targetOf(r.get("Properties", "Role"))]
+	for _, label := range distributedMaps(definition) {
+		for action, resource := range map[string]string{"states:StartExecution": "stateMachine:" + name, "states:DescribeExecution": "execution:" + name + ":*",
+			"states:StopExecution": "execution:" + name + ":*", "states:RedriveExecution": "execution:" + name + "/" + label + ":*"} {
+			if !slices.ContainsFunc(statements(role), func(s node) bool {
+				return slices.Contains(s.get("Action").strings(), action) && strings.HasSuffix(s.get("Resource").Value, ":"+resource)
+			}) {
+				return "has a distributed map, so its role needs " + action + " on " + resource
+			}
+		}
+	}
+	return ""
+}
+
+// distributedMaps are the labels of all distributed maps in part of a definition,
+// by which a role can name their children.
+func distributedMaps(part any) (labels []string) {
+	switch part := part.(type) {
+	case map[string]any:
+		processor, _ := part["ItemProcessor"].(map[string]any)
+		if config, _ := processor["ProcessorConfig"].(map[string]any); config["Mode"] == "DISTRIBUTED" {
+			label, _ := part["Label"].(string)
+			labels = append(labels, label)
+		}
+		for _, v := range part {
+			labels = append(labels, distributedMaps(v)...)
+		}
+	case []any:
+		for _, v := range part {
+			labels = append(labels, distributedMaps(v)...)
+		}
+	}
+	return labels
 }

@@ -89,7 +89,7 @@ func (s *Stack) compose() error {
 		return err
 	}
 	if v.machines, err = stepfunctions.New(stepfunctions.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Journal: s.Journal, Log: s.Log,
-		Caller: s.wire, Role: v.iam.Identity, Logs: machineLogs{v.logs, s.Meter}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}, allow: authorizer{v.iam, s.Lenient, v.resourcePolicy, s.Meter}.Authorize}, Metrics: machineMetrics{v.metrics}, Objects: objectStreams{v.objects}, Mocks: mocks}); err != nil {
+		Caller: s.wire, Role: v.iam.Identity, Allow: authorizer{v.iam, s.Lenient, v.resourcePolicy, s.Meter}.Authorize, Logs: machineLogs{v.logs, s.Meter}, PublishServiceEvent: s.publishServiceEvent, HTTP: &httpTasks{caller: s.wire, client: http.Client{Transport: outside}, allow: authorizer{v.iam, s.Lenient, v.resourcePolicy, s.Meter}.Authorize}, Metrics: machineMetrics{v.metrics}, Objects: objectStreams{v.objects}, Mocks: mocks}); err != nil {
 		return err
 	}
 	if v.schedules, err = scheduler.New(scheduler.Config{Account: s.Account, Region: s.Region, Store: s.store, Clock: s.Clock, Caller: s.wire, Journal: s.Journal, Log: s.Log, Metrics: v.counter("AWS/Scheduler")}); err != nil {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/stepworks/stepworks/local/internal/asl/interp"
@@ -313,6 +314,10 @@ func (m *mapRun) goOn() error {
 	}
 	if n := min(m.left(), startAtOnce, m.limit()-len(m.running)); n > 0 && m.failing == nil {
 		m.inbox.put(mapMessage{})
+		if err := m.may("states:StartExecution", m.s.arn(kindMachine, m.machine())); err != nil {
+			m.stop(err)
+			return nil
+		}
 		return m.startChildren(n)
 	}
 	if len(m.running) > 0 {
@@ -400,6 +405,27 @@ func (m *mapRun) child(i int) (*opening, error) {
 	return m.s.opening(m.context(), &beginning{rec: rec, input: input, def: def.Processor(m.rec.Location), m: m.s.machineNamed(rec.Machine)}), nil
 }
 
+// machine is the name of the machine that the map is part of.
+func (m *mapRun) machine() string {
+	name, _, _ := strings.Cut(m.rec.Machine, "/")
+	return name
+}
+
+// may asks whether the machine's role may have children: start them, as executions
+// of its own machine, and redrive those that are standard. AWS's example also grants
+// DescribeExecution and StopExecution, on a resource that no child has: that nobody
+// is asked for them is what this takes from it. The failure's name is not documented.
+// https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+func (m *mapRun) may(action, resource string) *interp.Error {
+	if m.s.Allow == nil {
+		return nil
+	}
+	if err := m.s.Allow(m.context(), m.identity(), awswire.Access{Action: action, Resource: resource}); err != nil {
+		return &interp.Error{Name: "States.Permissions", Cause: err.Error()}
+	}
+	return nil
+}
+
 func (m *mapRun) context() context.Context { return journal.WithCause(m.s.ctx, m.cause) }
 
 func (m *mapRun) identity() awswire.Identity {
@@ -422,7 +448,7 @@ func (m *mapRun) redrive() error {
 	if err := m.s.Store.Update(func(tx *store.Tx) error { m.rec.save(tx); return nil }); err != nil {
 		return err
 	}
-	again := map[string]*record{}
+	failed := map[string]*record{}
 	err := m.s.Store.View(func(r store.Reader) error {
 		for i := range m.rec.Children {
 			child, ok := loadRecord(r, m.childKey(i))
@@ -432,23 +458,38 @@ func (m *mapRun) redrive() error {
 			case child.Status == interp.Succeeded:
 				m.note(child.Status, child.Items)
 			default:
-				m.note(interp.Running, child.Items)
-				m.running[child.key()] = true
-				again[child.key()] = child
+				failed[child.key()] = child
 			}
 		}
 		return nil
 	})
-	for key := range again {
-		r, openErr := m.s.reopen(key)
-		if openErr != nil {
-			return openErr
+	return errors.Join(err, m.reopen(failed))
+}
+
+// reopen lets children go on from where they failed.
+func (m *mapRun) reopen(children map[string]*record) error {
+	for _, child := range children {
+		if err := m.may("states:RedriveExecution", child.ARN); err != nil {
+			for _, c := range children {
+				m.note(c.Status, c.Items)
+			}
+			return err
+		}
+	}
+	for key, child := range children {
+		m.note(interp.Running, child.Items)
+		m.running[key] = true
+	}
+	for key := range children {
+		r, err := m.s.reopen(key)
+		if err != nil {
+			return err
 		}
 		r.feed(message{event: interp.Redriven{}, redrive: true, done: func(accepted bool, _ error) {
 			if !accepted { // too old by now: what it was is what it stays
-				m.tell(mapMessage{ended: again[key]})
+				m.tell(mapMessage{ended: children[key]})
 			}
 		}})
 	}
-	return err
+	return nil
 }

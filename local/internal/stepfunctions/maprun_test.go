@@ -3,10 +3,12 @@ package stepfunctions
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -258,4 +260,54 @@ func TestStoppingEndsTheMapRun(t *testing.T) {
 	w.expect("3", fmt.Sprint(len(list.Executions)))
 	_, err = w.UpdateMapRun(t.Context(), &sfn.UpdateMapRunInput{MapRunArn: run, MaxConcurrency: aws.Int32(7)})
 	w.refused(err, "ValidationException")
+}
+
+// TestMapRunNeedsPermissions: the machine's role starts the children and redrives
+// the standard ones, and both may be denied.
+func TestMapRunNeedsPermissions(t *testing.T) {
+	var mu sync.Mutex
+	denied, asked := "", map[string]string{}
+	w := newWorld(t, func(c *Config) {
+		c.Allow = func(_ context.Context, _ awswire.Identity, a awswire.Access) error {
+			mu.Lock()
+			defer mu.Unlock()
+			asked[a.Action] = a.Resource
+			if a.Action == denied {
+				return errors.New("not " + a.Action)
+			}
+			return nil
+		}
+	})
+	deny := func(action string) { mu.Lock(); denied = action; mu.Unlock() }
+	var calls atomic.Int32
+	broken := true
+	f := w.function("f", func(event string) (string, error) {
+		if calls.Add(1); broken {
+			return "", errors.New(`{"errorType":"Broken"}`)
+		}
+		return event, nil
+	})
+	m := w.machine("m", fmt.Sprintf(`{"StartAt":"M","States":{"M":{"Type":"Map","Label":"l","ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"F","States":{"F":{"Type":"Task","Resource":%q,"End":true}}},"End":true}}}`, f))
+	deny("states:StartExecution")
+	arn := w.start(m, `[1]`)
+	w.expect("FAILED States.Permissions not states:StartExecution", verdict(w.finish(arn)))
+	w.expect(m+" 0", asked["states:StartExecution"]+fmt.Sprint(" ", calls.Load()))
+	redrive := func(want string) {
+		t.Helper()
+		if _, err := w.RedriveExecution(t.Context(), &sfn.RedriveExecutionInput{ExecutionArn: &arn}); err != nil {
+			t.Fatal(err)
+		}
+		w.expect(want, verdict(w.finish(arn)))
+	}
+	deny("")
+	redrive("FAILED States.ExceedToleratedFailureThreshold The specified tolerated failure threshold was exceeded")
+	broken = false
+	deny("states:RedriveExecution")
+	redrive("FAILED States.Permissions not states:RedriveExecution")
+	if !strings.Contains(asked["states:RedriveExecution"], ":execution:m/l:") {
+		t.Error(asked)
+	}
+	deny("")
+	redrive("SUCCEEDED [1]")
+	w.expect("2", fmt.Sprint(calls.Load()))
 }

@@ -94,6 +94,9 @@ type Config struct {
 	// Role is the identity of a role that this service assumed for a session. Nil
 	// makes an identity with no more to it than its name.
 	Role func(roleARN, session string) awswire.Identity
+	// Allow decides about what a role does here by itself, without a call: a map run's
+	// children. Nil allows it.
+	Allow func(ctx context.Context, as awswire.Identity, access awswire.Access) error
 	// PublishServiceEvent puts status changes on the default bus. AWS delivers
 	// these on a best effort basis. May be nil.
 	PublishServiceEvent func(ctx context.Context, event ServiceEvent)
