@@ -62,10 +62,11 @@ type Config struct {
 // Console serves the pages. Make it with [New].
 type Console struct {
 	Config
+	histories histories
 }
 
 // New returns the console.
-func New(c Config) *Console { return &Console{c} }
+func New(c Config) *Console { return &Console{Config: c} }
 
 // Handler returns what serves the console.
 func (c *Console) Handler() http.Handler {

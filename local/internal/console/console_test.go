@@ -322,6 +322,49 @@ func TestALongHistoryAndAThousandExecutionsStayQuick(t *testing.T) {
 	}
 }
 
+// TestARenewedPageReadsWhatIsNew: a history is read once, then from where it ended;
+// what an execution's end left failed goes on when it is redriven.
+func TestARenewedPageReadsWhatIsNew(t *testing.T) {
+	f := waiting()
+	f.events = 20_001
+	s := newSite(t, f)
+	history := func(status, want string) (asked int) {
+		t.Helper()
+		f.answers["DescribeExecution"] = `{"ExecutionArn":"` + anARN + `","Name":"x","StateMachineArn":"a:M","Status":"` + status + `","StartDate":1000}`
+		f.asked = nil
+		body := s.get("/executions/" + anARN + "?page=51").Body.String()
+		for _, call := range f.asked {
+			if strings.Contains(call, "GetExecutionHistory") && strings.Contains(call, `"MaxResults":1000`) {
+				asked++
+			}
+		}
+		row := body[max(0, strings.LastIndex(body, "<tbody>")):]
+		if !strings.Contains(row, want) {
+			t.Errorf("%s: the page must say %s: %s", status, want, row)
+		}
+		return asked
+	}
+	if asked := history("RUNNING", "running"); asked != 21 {
+		t.Errorf("20,001 events were asked for %d times", asked)
+	}
+	for _, c := range []struct{ status, want string }{{"FAILED", "failed"}, {"RUNNING", "running"}} {
+		if asked := history(c.status, c.want); asked != 1 {
+			t.Errorf("%s: nothing new was asked for %d times", c.status, asked)
+		}
+	}
+	f.events += 2
+	if asked := history("RUNNING", "running"); asked != 1 {
+		t.Errorf("two new events were asked for %d times", asked)
+	}
+	for i := range remembered {
+		f.answers["DescribeExecution"] = fmt.Sprintf(`{"ExecutionArn":"%s%d","Name":"x","StateMachineArn":"a:M","Status":"RUNNING","StartDate":1000}`, anARN, i)
+		s.get("/executions/" + anARN + strconv.Itoa(i))
+	}
+	if asked := history("RUNNING", "running"); asked != 21 {
+		t.Errorf("what was forgotten is read again, and not asked for %d times", asked)
+	}
+}
+
 var (
 	colour   = regexp.MustCompile(`--([a-z-]+):(#[0-9a-f]{3,6})`)
 	onGround = [][2]string{{"ink", "paper"}, {"ink", "ground"}, {"soft", "paper"}, {"soft", "ground"}, {"link", "paper"}, {"link", "ground"}, {"good", "goodfill"}, {"good", "paper"},

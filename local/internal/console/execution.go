@@ -73,9 +73,8 @@ func (c *Console) execution(w http.ResponseWriter, r *http.Request) {
 	if x.text("RedriveStatus") != "REDRIVABLE" {
 		p.Redrive = x.text("RedriveStatusReason")
 	}
-	events, err := c.history(r.Context(), arn)
-	visits := visitsIn(events, p.Running)
-	p.Events, p.Total = len(events), len(visits)
+	visits, events, err := c.history(r.Context(), x)
+	p.Events, p.Total = events, len(visits)
 	c.drawExecution(r.Context(), &p, visits)
 	p.page(visits, r.URL.Query())
 	for _, v := range visits {

@@ -5,7 +5,10 @@ package console
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -38,38 +41,83 @@ func (v *visit) Took() time.Duration {
 // Retries is how often a task was tried again.
 func (v *visit) Retries() int { return max(0, v.Attempts-1) }
 
-// history reads an execution's events, without what they carry unless asked.
-func (c *Console) history(ctx context.Context, arn string) ([]doc, error) {
-	return c.all(ctx, "states", "GetExecutionHistory", "Events", "NextToken", "ExecutionArn", arn, "MaxResults", 1000, "IncludeExecutionData", false)
+// histories are what was read of some executions, so that a page that renews itself
+// reads no more than what is new: events are only ever added.
+type histories struct {
+	mu     sync.Mutex
+	known  map[string]*reader
+	latest []string // the keys, the one used last at the end
+}
+
+// remembered is how many executions' histories are kept: one that is full takes
+// about ten megabytes.
+const remembered = 8
+
+// of returns what was read of an execution, which its beginning tells from an
+// earlier one of the same name.
+func (h *histories) of(x doc) *reader {
+	key := x.text("ExecutionArn") + " " + x.text("StartDate")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i := slices.Index(h.latest, key); i >= 0 {
+		h.latest = slices.Delete(h.latest, i, i+1)
+	} else if len(h.latest) == remembered {
+		delete(h.known, h.latest[0])
+		h.latest = slices.Delete(h.latest, 0, 1)
+	}
+	if h.known == nil {
+		h.known = map[string]*reader{}
+	}
+	if h.known[key] == nil {
+		h.known[key] = &reader{of: map[int]*visit{}}
+	}
+	h.latest = append(h.latest, key)
+	return h.known[key]
+}
+
+// history reads on in an execution's events, without what they carry, and returns
+// its visits so far in the order they began, and how many events there are.
+func (c *Console) history(ctx context.Context, x doc) ([]*visit, int, error) {
+	r := c.histories.of(x)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		page, err := c.ask(ctx, "states", "GetExecutionHistory", "ExecutionArn", x.text("ExecutionArn"), "MaxResults", 1000, "IncludeExecutionData", false,
+			"NextToken", strconv.Itoa(r.last+1))
+		for _, e := range page.list("Events") {
+			r.read(e)
+		}
+		if err != nil || !page.has("NextToken") {
+			return r.settled(x.text("Status") == "RUNNING"), r.last, err
+		}
+	}
 }
 
 // reader makes visits out of events.
 type reader struct {
+	mu     sync.Mutex
 	visits []*visit
 	of     map[int]*visit // by event
+	last   int            // event that was read
 }
 
-// visitsIn returns the visits in an execution's events, in the order they began.
-// What the events leave open is waiting or running as long as the execution is,
-// and failed with it.
-func visitsIn(events []doc, running bool) []*visit {
-	r := &reader{of: map[int]*visit{}}
-	for _, e := range events {
-		r.read(e)
-	}
-	for _, v := range r.visits {
-		switch {
-		case v.Status == "waiting" && running:
-		case !v.End.IsZero() || running:
-		default:
-			v.Status = "failed"
+// settled returns the visits, with those that the events leave open: waiting or
+// running as long as the execution is, and failed with it, until it is redriven.
+func (r *reader) settled(running bool) []*visit {
+	visits := slices.Clone(r.visits)
+	for i, v := range visits {
+		now := *v // the events go on in the one that is kept
+		if v.End.IsZero() && !running {
+			now.Status = "failed"
 		}
+		visits[i] = &now
 	}
-	return r.visits
+	return visits
 }
 
 func (r *reader) read(e doc) {
 	kind, id := e.text("type"), e.int("id")
+	r.last = id
 	v := r.of[e.int("previousEventId")]
 	if base, ok := strings.CutSuffix(kind, "StateEntered"); ok {
 		v = r.enter(v, e, base)
