@@ -61,6 +61,8 @@ const (
 	SyncCompleted  = "Data Sync Completed"
 	SyncFailed     = "Data Sync Failed"
 	BulkAccepted   = "Bulk Import Accepted"
+
+	OrdersReconciled = "Order Reconciliation Completed"
 )
 
 // Values that rules match on.
@@ -105,6 +107,7 @@ var workflowTypes = []Type{
 	{SourceJobs, JobRequested, "somebody wants a warehouse job done: starts the job poller", func() any { return new(JobRequestedDetail) }},
 	{SourceBatch, BatchRequested, "movements of stock to book: starts batch processing", func() any { return new(BatchRequestedDetail) }},
 	{SourceBatches, BatchProcessed, "a batch was booked, but for the items that failed", func() any { return new(BatchProcessedDetail) }},
+	{SourceMyApp, OrdersReconciled, "a day's orders were held against payments and stock; the report says what differs", func() any { return new(OrdersReconciledDetail) }},
 	{SourceExternal, APIRequested, "somebody wants the partner called: starts external integration", func() any { return new(APIRequestedDetail) }},
 	{SourcePartners, APICompleted, "the partner took the call", func() any { return new(APICompletedDetail) }},
 	{SourcePartners, APIFailed, "the request was refused, or the partner refused it", func() any { return new(APIFailedDetail) }},

@@ -101,6 +101,7 @@ type stepInput struct {
 
 	BatchID     string          `json:"batchId,omitempty"`
 	Item        json.RawMessage `json:"item,omitempty"`
+	Request     json.RawMessage `json:"request,omitempty"`
 	BatchDate   string          `json:"batchDate,omitempty"`
 	BatchType   string          `json:"batchType,omitempty"`
 	TriggeredBy string          `json:"triggeredBy,omitempty"`
@@ -128,8 +129,10 @@ func TestSamplesOfInputs(t *testing.T) {
 		}
 		var in stepInput
 		roundTrip(t, path, string(text), &in)
-		if in.Order != nil {
-			roundTrip(t, path, string(in.Order), new(stepInput))
+		for _, part := range []json.RawMessage{in.Order, in.Request} {
+			if part != nil {
+				roundTrip(t, path, string(part), new(stepInput))
+			}
 		}
 	}
 }

@@ -36,6 +36,25 @@ type FailedItem struct {
 	Error     string `json:"error"`
 }
 
+// OrdersReconciledDetail is the detail of Order Reconciliation Completed. Errors
+// counts the differences by kind; the report, in S3, lists them.
+type OrdersReconciledDetail struct {
+	ProcessedDate    string       `json:"processedDate"` // a day, in UTC
+	RecordsProcessed int          `json:"recordsProcessed"`
+	Differences      int          `json:"differences"`
+	Errors           []Difference `json:"errors"`
+	ReportBucket     string       `json:"reportBucket"`
+	ReportKey        string       `json:"reportKey"`
+	ExecutionID      string       `json:"executionId"`
+	Timestamp        string       `json:"timestamp"`
+}
+
+// Difference is a kind of differences, and how many there are.
+type Difference struct {
+	Kind  string `json:"kind"`
+	Count int    `json:"count"`
+}
+
 // APIRequestedDetail is the detail of API Integration Request. Endpoint is a path
 // below /v1/; EventBridge delivers an absent field as "".
 type APIRequestedDetail struct {

@@ -28,6 +28,8 @@ const (
 	PaymentsDeclined = "PaymentsDeclined"
 	OrderValue       = "OrderValue" // of what was paid, by Currency
 	JobsSubmitted    = "JobsSubmitted"
+	// ReconciliationDifferences is what a reconciliation of a day found, 0 included.
+	ReconciliationDifferences = "ReconciliationDifferences"
 )
 
 // Count counts one more of something.
