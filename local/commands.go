@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,6 +56,7 @@ func (o where) logger() *slog.Logger {
 
 type upCommand struct {
 	where
+	output
 	Port        int               `default:"4566" help:"The endpoint's port; 0 takes any free one."`
 	ConsolePort int               `default:"4567" help:"The web console's port; 0 takes any free one, -1 serves none."`
 	Empty       bool              `help:"Deploy nothing: a bare AWS. What nobody has set up permissions for is allowed: roles never made, resources without any policy."`
@@ -79,7 +81,8 @@ func (c *upCommand) Validate() error {
 }
 
 // Run keeps the local AWS up until it is interrupted. Standard output carries
-// one line, "ready URL", for whoever started it; progress goes to standard error.
+// one line, "ready URL" or what runs as JSON, for whoever started it; progress goes
+// to standard error.
 func (c *upCommand) Run(ctx context.Context) error {
 	clk, err := parseClock(c.Time)
 	if err != nil {
@@ -104,15 +107,31 @@ func (c *upCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer forget()
-	if err := c.console(ctx, s); err != nil {
+	console, err := c.console(ctx, s)
+	if err != nil {
 		return err
 	}
-	fmt.Println("ready", s.URL())
+	if c.JSON {
+		err = json.NewEncoder(os.Stdout).Encode(serving{s.URL(), console, c.Account, c.Region}) // one line, as ready is
+	} else {
+		_, err = fmt.Println("ready", s.URL())
+	}
+	if err != nil {
+		return err
+	}
 	if !c.Empty {
 		fmt.Fprintf(os.Stderr, "The AWS CLI and SDKs reach it after: eval \"$(go run ./local env)\"\nStop it with Ctrl-C; its state stays in %s.\n", c.State)
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// serving is what runs, for programs.
+type serving struct {
+	Endpoint string `json:"endpoint"`
+	Console  string `json:"console,omitempty"`
+	Account  string `json:"account"`
+	Region   string `json:"region"`
 }
 
 // deploy deploys the template and keeps an eye on what it is made of.
@@ -143,20 +162,20 @@ func (c *upCommand) deploy(ctx context.Context, s *stack.Stack) error {
 const usualConsolePort = 4567
 
 // console serves the web console, with the project's sample events.
-func (c *upCommand) console(ctx context.Context, s *stack.Stack) error {
+func (c *upCommand) console(ctx context.Context, s *stack.Stack) (url string, err error) {
 	if c.ConsolePort < 0 {
-		return nil
+		return "", nil
 	}
 	samples := os.DirFS(filepath.Join(filepath.Dir(c.Template), "events", "put"))
-	url, err := s.ServeConsole(ctx, c.ConsolePort, samples)
+	url, err = s.ServeConsole(ctx, c.ConsolePort, samples)
 	if err != nil && c.ConsolePort == usualConsolePort { // another local AWS has it
 		url, err = s.ServeConsole(ctx, 0, samples)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	fmt.Fprintln(os.Stderr, "console", url)
-	return os.WriteFile(filepath.Join(c.State, consoleFile), []byte(url+"\n"), 0o600)
+	return url, os.WriteFile(filepath.Join(c.State, consoleFile), []byte(url+"\n"), 0o600)
 }
 
 // deployment is what to deploy; it tells how far it is on standard error.

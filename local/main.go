@@ -71,6 +71,9 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "local:", err)
 		return 2
 	}
+	if args[0] == "help" { // as of other tools: help, or help COMMAND
+		args = append(args[1:], "--help")
+	}
 	return parse(parser, args)
 }
 

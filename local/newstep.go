@@ -26,6 +26,7 @@ type newCommand struct {
 }
 
 type newStepCommand struct {
+	output
 	Name string `arg:"" help:"DOMAIN/NAME, such as orders/thankCustomer; the name is a verb and what it is done to."`
 }
 
@@ -55,8 +56,19 @@ func (c *newStepCommand) Run(context.Context) error {
 		}
 	}
 	text, err := stepText("resources.yaml", step)
+	if c.JSON && err == nil {
+		return printJSON(madeStep{dir, sample, step["Title"] + "Function", string(text)})
+	}
 	fmt.Printf("wrote %s and %s; try: go test ./functions/%s/...\n\nInto template.yaml, the section of %s:\n\n%s", dir, sample, c.Name, m[1], text)
 	return err
+}
+
+// madeStep says what was made, and what is still to be put into the template.
+type madeStep struct {
+	Folder     string `json:"folder"`
+	Sample     string `json:"sample"`
+	LogicalID  string `json:"logicalId"`
+	ToTemplate string `json:"toTemplate"`
 }
 
 // moduleName is the module of the repository that the command runs in.

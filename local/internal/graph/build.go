@@ -113,13 +113,8 @@ func (d *drawing) finish() {
 func box(s *asl.State) *vertex {
 	v := &vertex{state: s, words: words(s), h: boxHeight}
 	v.w = max(minWidth, textWidth(clip(s.Name, maxName), nameSize)+40, textWidth(v.words, wordSize)+40)
-	switch {
-	case s.Parallel != nil:
-		for _, b := range s.Parallel.Branches {
-			v.inner = append(v.inner, layout(b, false))
-		}
-	case s.Map != nil:
-		v.inner = []*drawing{layout(s.Map.Processor, false)}
+	for _, g := range graphsIn(s) {
+		v.inner = append(v.inner, layout(g, false))
 	}
 	if v.inner == nil {
 		return v

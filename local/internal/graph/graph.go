@@ -7,6 +7,7 @@
 //	order.go  where it stands within the layer: few crossings
 //	place.go  coordinates: straight lines where possible, nothing overlaps
 //	svg.go    the drawing as text
+//	outline.go  the graph as data
 //
 // That is the method of Sugiyama, Tagawa and Toda (1981), nested: the branches
 // of a Parallel and the processor of a Map are laid out first and are then the

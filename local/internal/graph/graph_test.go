@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,30 @@ func TestDrawingsStayAsTheyWereJudgedGood(t *testing.T) {
 			t.Errorf("%s differs (go test -update, and look at it): %v", golden, err)
 		}
 		wellFormed(t, got)
+	}
+}
+
+func TestOutline(t *testing.T) {
+	m, err := asl.Parse(`{"StartAt":"A","States":{
+		"A":{"Type":"Parallel","Branches":[{"StartAt":"C","States":{"B":{"Type":"Succeed"},"C":{"Type":"Pass","Next":"B"}}}],"Catch":[{"ErrorEquals":["E"],"Next":"Bad"}],"Next":"M"},
+		"M":{"Type":"Map","ItemProcessor":{"StartAt":"P","States":{"P":{"Type":"Wait","Seconds":5,"End":true}}},"End":true},"Bad":{"Type":"Fail"}}}`, asl.Standard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := OutlineOf(m)
+	var got []string
+	for _, s := range o.States {
+		got = append(got, fmt.Sprint(s))
+	}
+	for _, t := range o.Transitions {
+		got = append(got, fmt.Sprint(t))
+	}
+	want := []string{"{/States/A A Parallel Parallel, 1 branch}", "{/States/A/Branches[0]/States/B B Succeed Succeed}", "{/States/A/Branches[0]/States/C C Pass Pass}",
+		"{/States/M M Map Map}", "{/States/M/ItemProcessor/States/P P Wait Wait 5s}", "{/States/Bad Bad Fail Fail}",
+		"{/States/A /States/A/Branches[0]/States/C branch }", "{/States/A/Branches[0]/States/C /States/A/Branches[0]/States/B next }", "{/States/M /States/M/ItemProcessor/States/P branch }",
+		"{start /States/A next }", "{/States/A /States/M next }", "{/States/A /States/Bad catch E}", "{/States/M end next }"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the outline is %q", got)
 	}
 }
 

@@ -58,6 +58,9 @@ func words(s *asl.State) string {
 	case s.Map != nil:
 		return "Map" + atATime(s.Map)
 	case s.Parallel != nil:
+		if len(s.Parallel.Branches) == 1 {
+			return "Parallel, 1 branch"
+		}
 		return fmt.Sprintf("Parallel, %d branches", len(s.Parallel.Branches))
 	case s.Fail != nil:
 		if s.Fail.Error.Literal != nil {

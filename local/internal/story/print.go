@@ -60,7 +60,11 @@ func (w *World) summary(stories, leftOut int, wrong []string, took time.Duration
 	if leftOut > 0 {
 		verdict += fmt.Sprintf("; %d more were left out, because time cannot be skipped there", leftOut)
 	}
-	w.printf("\n%d stories in %.1f s: %s\n", stories-leftOut, took.Seconds(), verdict)
+	told := fmt.Sprintf("%d stories", stories-leftOut)
+	if stories-leftOut == 1 {
+		told = "1 story"
+	}
+	w.printf("\n%s in %.1f s: %s\n", told, took.Seconds(), verdict)
 }
 
 func (w *World) tellOrder(e entry) {
