@@ -131,7 +131,7 @@ func TestKills(t *testing.T) {
 	c := &crash{T: t, dir: t.TempDir(), ctx: ctx}
 	c.start()
 	defer c.kill()
-	lanes := []lane{&eventLane{}, &queueLane{}, &fifoLane{}, &topicLane{}, &tableLane{}, &objectLane{}, &scheduleLane{}, &executionLane{}, &functionLane{}}
+	lanes := []lane{&eventLane{}, &queueLane{}, &fifoLane{queue: "ordered.fifo"}, &topicLane{}, &orderedTopicLane{}, &tableLane{}, &objectLane{}, &versionLane{}, &scheduleLane{}, &executionLane{}, &expressLane{}, &functionLane{}, &mappingLane{}, &partnerLane{}}
 	for _, l := range lanes {
 		l.prepare(c)
 	}

@@ -203,11 +203,17 @@ func consumer(_ context.Context, payload json.RawMessage) error {
 	if len(e.Records) == 0 {
 		fmt.Fprintln(&lines, "ran", string(payload[len(`{"n":`):len(payload)-1]))
 	}
+	return note(lines.Bytes())
+}
+
+// note is how functions say what they were invoked with, be the local AWS alive or
+// not.
+func note(lines []byte) error {
 	file, err := os.OpenFile(os.Getenv("NOTES"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(lines.Bytes())
+	_, err = file.Write(lines)
 	return errors.Join(err, file.Close())
 }
 
@@ -215,7 +221,30 @@ const trust = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal"
 
 func (l *functionLane) prepare(c *crash) {
 	l.file = c.dir + "/notes"
-	program, err := exec.LookPath("consumer")
+	c.call(func(ctx context.Context, sdk aws.Config) error {
+		client := iam.NewFromConfig(sdk)
+		_, err := client.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("any"), AssumeRolePolicyDocument: aws.String(trust)})
+		if err != nil {
+			return err
+		}
+		_, err = client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("any"), PolicyName: aws.String("everything"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)})
+		return err
+	})
+	c.function("consumer", l.file, 10)
+	c.call(func(ctx context.Context, sdk aws.Config) error {
+		client := lambda.NewFromConfig(sdk)
+		table, err := dynamodb.NewFromConfig(sdk).DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("accounts")})
+		if err != nil {
+			return err
+		}
+		_, err = client.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{FunctionName: aws.String("consumer"), EventSourceArn: table.Table.LatestStreamArn, StartingPosition: lambdatypes.EventSourcePositionTrimHorizon, BatchSize: aws.Int32(10)})
+		return err
+	})
+}
+
+// function makes a function of one of this test's programs.
+func (c *crash) function(name, notes string, timeout int32) {
+	program, err := exec.LookPath(name)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -232,26 +261,8 @@ func (l *functionLane) prepare(c *crash) {
 		c.Fatal(err)
 	}
 	c.call(func(ctx context.Context, sdk aws.Config) error {
-		client := iam.NewFromConfig(sdk)
-		_, err := client.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("any"), AssumeRolePolicyDocument: aws.String(trust)})
-		if err != nil {
-			return err
-		}
-		_, err = client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("any"), PolicyName: aws.String("everything"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)})
-		return err
-	})
-	c.call(func(ctx context.Context, sdk aws.Config) error {
-		client := lambda.NewFromConfig(sdk)
-		_, err := client.CreateFunction(ctx, &lambda.CreateFunctionInput{FunctionName: aws.String("consumer"), Role: aws.String(anyRole), Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Timeout: aws.Int32(10),
-			Code: &lambdatypes.FunctionCode{ZipFile: code.Bytes()}, Environment: &lambdatypes.Environment{Variables: map[string]string{"NOTES": l.file}}})
-		if err != nil {
-			return err
-		}
-		table, err := dynamodb.NewFromConfig(sdk).DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("accounts")})
-		if err != nil {
-			return err
-		}
-		_, err = client.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{FunctionName: aws.String("consumer"), EventSourceArn: table.Table.LatestStreamArn, StartingPosition: lambdatypes.EventSourcePositionTrimHorizon, BatchSize: aws.Int32(10)})
+		_, err := lambda.NewFromConfig(sdk).CreateFunction(ctx, &lambda.CreateFunctionInput{FunctionName: &name, Role: aws.String(anyRole), Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Timeout: &timeout,
+			Code: &lambdatypes.FunctionCode{ZipFile: code.Bytes()}, Environment: &lambdatypes.Environment{Variables: map[string]string{"NOTES": notes}}})
 		return err
 	})
 }

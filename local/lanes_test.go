@@ -241,6 +241,7 @@ func (l *queueLane) figure(*crash) string {
 // fifoLane: within a group nothing is skipped, and what is sent again for want of
 // an answer is one message.
 type fifoLane struct {
+	queue   string
 	mu      sync.Mutex
 	sent    [3]int
 	next    [3]int
@@ -251,28 +252,39 @@ type fifoLane struct {
 
 func (l *fifoLane) prepare(c *crash) {
 	l.ids, l.deleted = map[string]string{}, map[string]bool{}
-	c.queue("ordered.fifo", map[string]string{"FifoQueue": "true", "VisibilityTimeout": "1"})
+	c.queue(l.queue, map[string]string{"FifoQueue": "true", "VisibilityTimeout": "1"})
 }
 
 func (l *fifoLane) load(c *crash, n int) {
-	group := n % len(l.sent)
-	body := fmt.Sprintf("%d %d", group, l.sent[group])
-	tries := 0
+	group, body, id := l.following(n)
+	again := -1
 	c.call(func(ctx context.Context, sdk aws.Config) error {
-		tries++
-		_, err := sqs.NewFromConfig(sdk).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queueURL("ordered.fifo"), MessageBody: &body, MessageGroupId: aws.String(strconv.Itoa(group)), MessageDeduplicationId: aws.String(strings.ReplaceAll(body, " ", "-"))})
+		again++
+		_, err := sqs.NewFromConfig(sdk).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queueURL(l.queue), MessageBody: &body, MessageGroupId: aws.String(strconv.Itoa(group)), MessageDeduplicationId: &id})
 		return err
 	})
+	l.sentOne(group, again)
+}
+
+// following is the message that comes next.
+func (l *fifoLane) following(n int) (group int, body, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	group = n % len(l.sent)
+	return group, fmt.Sprintf("%d %d", group, l.sent[group]), fmt.Sprintf("%d-%d", group, l.sent[group])
+}
+
+func (l *fifoLane) sentOne(group, again int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent[group]++
-	l.again += tries - 1
+	l.again += again
 }
 
 func (l *fifoLane) consume(c *crash) {
 	c.try(func(ctx context.Context, sdk aws.Config) error {
 		client := sqs.NewFromConfig(sdk)
-		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: queueURL("ordered.fifo"), MaxNumberOfMessages: 10})
+		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: queueURL(l.queue), MaxNumberOfMessages: 10})
 		if err != nil {
 			return err
 		}
@@ -281,7 +293,7 @@ func (l *fifoLane) consume(c *crash) {
 			if rand.IntN(20) == 0 {
 				return nil // with the rest of what was received
 			}
-			if _, err := client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: queueURL("ordered.fifo"), ReceiptHandle: m.ReceiptHandle}); err != nil {
+			if _, err := client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: queueURL(l.queue), ReceiptHandle: m.ReceiptHandle}); err != nil {
 				return err
 			}
 			l.deleted[*m.Body] = true
@@ -316,7 +328,7 @@ func (l *fifoLane) missing(c *crash) []string {
 	if l.next != l.sent {
 		return []string{fmt.Sprintf("%v of %v", l.next, l.sent)}
 	}
-	return c.held("ordered.fifo")
+	return c.held(l.queue)
 }
 
 func (l *fifoLane) figure(*crash) string {

@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"local": func() { os.Exit(run(os.Args[1:])) }, "consumer": func() { lambda.Start(consumer) }})
+	testscript.Main(m, map[string]func(){"local": func() { os.Exit(run(os.Args[1:])) }, "consumer": func() { lambda.Start(consumer) }, "worker": func() { lambda.Start(worker) }})
 }
 
 // TestScripts runs testdata/script. Beside testscript's own commands there are
