@@ -81,7 +81,7 @@ func New(cfg Config) *Service {
 		cfg.Log = slog.Default()
 	}
 	s := &Service{Config: cfg}
-	s.pending.data = map[point]*aggregate{}
+	s.pending.data, s.pending.tails = map[point]*aggregate{}, map[string]*tail{}
 	s.watch.init()
 	return s
 }

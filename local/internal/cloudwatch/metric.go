@@ -119,6 +119,7 @@ func (s *Service) putMetricData(_ context.Context, in *putMetricDataInput) (*emp
 	if err := s.write(batch); err != nil {
 		return nil, err
 	}
+	s.pending.putAside(batch)
 	s.dataArrived(batch)
 	return &empty{}, nil
 }

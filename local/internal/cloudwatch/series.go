@@ -52,6 +52,7 @@ func into(batch map[point]*aggregate, p point) *aggregate {
 type pending struct {
 	mu     sync.Mutex
 	data   map[point]*aggregate
+	tails  map[string]*tail // by metric, of those that alarms watch
 	timer  *time.Timer
 	closed bool
 	store  sync.Mutex // held while a batch is on its way to the store
@@ -81,6 +82,11 @@ func (s *Service) Count(namespace, name string, dimensions map[string]string, va
 		return
 	}
 	into(q.data, p).add(value, 1)
+	if t := q.tails[p.metric]; t != nil {
+		one := &aggregate{}
+		one.add(value, 1)
+		t.add(p.at, unit, one)
+	}
 	if q.timer == nil {
 		q.timer = time.AfterFunc(flushAfter, s.flush)
 	}

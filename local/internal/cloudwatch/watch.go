@@ -18,10 +18,39 @@ type watch struct {
 	mu       sync.Mutex
 	watchers map[string][]watcher // by metric
 	due      map[string]time.Time // by alarm
+	parsed   map[string]parsed    // by alarm
 	timer    *clock.Timer
 	at       time.Time // of the timer
 	closed   bool
 	running  sync.Mutex // one evaluation at a time
+}
+
+// parsed is an alarm and the text that it was read from: parsing the formulas anew in
+// each evaluation takes longer than the evaluation.
+type parsed struct {
+	text  string
+	alarm *alarm
+}
+
+// read returns an alarm, which nobody may change; nil where it is gone.
+func (w *watch) read(r store.Reader, name string) (*alarm, error) {
+	text, ok := r.Get(bucketAlarm, name)
+	if !ok {
+		return nil, nil
+	}
+	w.mu.Lock()
+	have := w.parsed[name]
+	w.mu.Unlock()
+	if have.text == string(text) {
+		return have.alarm, nil
+	}
+	a, err := decodeAlarm(text)
+	if err == nil {
+		w.mu.Lock()
+		w.parsed[name] = parsed{string(text), a}
+		w.mu.Unlock()
+	}
+	return a, err
 }
 
 // watcher is an alarm that looks at a metric.
@@ -31,7 +60,7 @@ type watcher struct {
 }
 
 func (w *watch) init() {
-	w.watchers, w.due = map[string][]watcher{}, map[string]time.Time{}
+	w.watchers, w.due, w.parsed = map[string][]watcher{}, map[string]time.Time{}, map[string]parsed{}
 }
 
 // close waits for an evaluation under way.
@@ -72,6 +101,7 @@ func (w *watch) remove(names ...string) {
 	}
 	for _, name := range names {
 		delete(w.due, name)
+		delete(w.parsed, name)
 	}
 }
 
@@ -166,7 +196,6 @@ func (s *Service) fire() {
 	}
 	s.watch.mu.Unlock()
 	slices.Sort(names)
-	s.flush()
 	for _, name := range names {
 		if err := s.evaluate(name, now); err != nil {
 			s.Log.Warn("an alarm could not be evaluated", "alarm", name, "error", err)
@@ -182,13 +211,22 @@ func (s *Service) fire() {
 // look returns an alarm and the data in its reach; nil where it is gone.
 func (s *Service) look(name string, now time.Time) (a *alarm, data dataset, err error) {
 	err = s.Store.View(func(r store.Reader) error {
-		if a, err = loadAlarm(r, name); a == nil || a.Rule != "" || err != nil {
-			return err
-		}
-		data = a.set.load(r, now.Add(-a.reach()-a.step()).Unix(), now.Add(maxAhead).Unix())
-		return nil
+		a, err = s.watch.read(r, name)
+		return err
 	})
-	return a, data, err
+	if a == nil || a.Rule != "" || err != nil {
+		return a, nil, err
+	}
+	data = dataset{}
+	for _, q := range a.set.queries {
+		if q.MetricStat == nil {
+			continue
+		}
+		if data[q.ID], err = s.recent(q.MetricStat, now, a.reach()+a.step()); err != nil {
+			return a, nil, err
+		}
+	}
+	return a, data, nil
 }
 
 // evaluate judges an alarm as of its last step.
@@ -219,7 +257,6 @@ func (s *Service) evaluate(name string, now time.Time) error {
 // plan sets when an alarm must be evaluated next, if no more data comes. A
 // composite alarm is evaluated at once.
 func (s *Service) plan(name string) {
-	s.flush()
 	now := s.Clock.Now()
 	a, data, err := s.look(name, now)
 	switch {

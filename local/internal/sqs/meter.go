@@ -6,6 +6,8 @@ package sqs
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +32,7 @@ type meter struct {
 	mu     sync.Mutex
 	counts map[string]counts    // by queue
 	active map[string]time.Time // by queue: when something happened to it
+	filled map[string]bool      // the queues that held something when last looked at
 	timer  *clock.Timer
 	minute *clock.Timer
 	closed bool
@@ -44,6 +47,7 @@ func (c counts) plus(d counts) counts {
 // Start begins to report, every minute, what queues hold.
 func (s *Service) Start() {
 	if s.Metrics != nil {
+		s.lookAtAll()
 		s.everyMinute()
 	}
 }
@@ -106,7 +110,8 @@ func (s *Service) reportCounts(queue string, c counts) {
 	}
 }
 
-// reportLevel reports how full a queue is; a queue that is gone is not.
+// reportLevel reports how full a queue is; a queue that is gone is not. Nothing makes
+// an empty queue hold something without being counted.
 func (s *Service) reportLevel(name string) {
 	var q *queue
 	var oldest time.Time
@@ -116,6 +121,7 @@ func (s *Service) reportLevel(name string) {
 		}
 		return err
 	})
+	s.meter.note(name, err == nil && q.held() > 0)
 	if err != nil {
 		return
 	}
@@ -141,28 +147,53 @@ func (q *queue) oldest(r store.Reader) time.Time {
 	return time.Time{}
 }
 
-// recent is whether something happened to a queue a moment ago.
-func (m *meter) recent(queue string, now time.Time) bool {
+func (q *queue) held() int { return q.Ready + q.Delayed + q.InFlight }
+
+func (m *meter) note(queue string, holds bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	at, ok := m.active[queue]
-	if ok && now.Sub(at) > reportOn {
-		delete(m.active, queue)
+	if m.filled == nil {
+		m.filled = map[string]bool{}
 	}
-	return ok
+	if holds {
+		m.filled[queue] = true
+	} else {
+		delete(m.filled, queue)
+	}
 }
 
-// everyMinute reports all queues that hold something, or did a moment ago.
-func (s *Service) everyMinute() {
-	var names []string
+// worth returns the queues that hold something, or did a moment ago.
+func (m *meter) worth(now time.Time) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names := slices.Collect(maps.Keys(m.filled))
+	for queue, at := range m.active {
+		if now.Sub(at) > reportOn {
+			delete(m.active, queue)
+		}
+		if !m.filled[queue] {
+			names = append(names, queue)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// lookAtAll finds the queues that hold something, as an earlier process left them.
+func (s *Service) lookAtAll() {
 	_ = s.Store.View(func(r store.Reader) error { // a closed store has nothing to report
 		for name := range r.Scan(bucketQueue, "", "") {
-			if q, ok := loadQueue(r, name); ok && (q.Ready+q.Delayed+q.InFlight > 0 || s.meter.recent(name, s.Clock.Now())) {
-				names = append(names, name)
+			if q, ok := loadQueue(r, name); ok {
+				s.meter.note(name, q.held() > 0)
 			}
 		}
 		return nil
 	})
+}
+
+// everyMinute reports all queues that hold something, or did a moment ago.
+func (s *Service) everyMinute() {
+	names := s.meter.worth(s.Clock.Now())
 	for _, name := range names {
 		s.reportLevel(name)
 	}

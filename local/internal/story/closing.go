@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 var closingStories = []Story{
@@ -96,25 +94,4 @@ func (w *World) told(ctx context.Context, id string, want ...string) error {
 	w.say("queue    %v", kinds)
 	w.expect(slices.Equal(kinds, want), "the warehouse must get %v about the order, but got %v", want, messages)
 	return nil
-}
-
-// playWarehouse reads what closed orders left for the warehouse, where nobody else
-// does: a queue that is never empty is metered every minute of skipped time.
-func (w *World) playWarehouse(ctx context.Context) error {
-	if w.Advance == nil {
-		return nil
-	}
-	q, err := w.queue(ctx, "orders.fifo")
-	for err == nil {
-		var out *sqs.ReceiveMessageOutput
-		if out, err = w.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url, MaxNumberOfMessages: 10}); err != nil || len(out.Messages) == 0 {
-			return err
-		}
-		for _, msg := range out.Messages {
-			if _, err := w.queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: msg.ReceiptHandle}); err != nil {
-				return err
-			}
-		}
-	}
-	return err
 }

@@ -117,7 +117,7 @@ func Tell(ctx context.Context, cfg Config) error {
 		if err := w.whole(ctx, s); err != nil {
 			return fmt.Errorf("story %q: %w", s.Name, err)
 		}
-		if err := w.playWarehouse(ctx); err != nil {
+		if err := w.playPeople(ctx); err != nil {
 			return fmt.Errorf("after story %q: %w", s.Name, err)
 		}
 		outcome := AsExpected
