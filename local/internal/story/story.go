@@ -44,6 +44,7 @@ var Stories = slices.Concat(
 	alarmStories,
 	partnerStories,
 	dataStories,
+	dailyStories,
 	failureStories,
 	seldomStories,
 )
