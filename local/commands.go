@@ -141,6 +141,9 @@ func (c *upCommand) deploy(ctx context.Context, s *stack.Stack) error {
 		return err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	if err := c.stock(ctx, s.URL(), say); err != nil {
+		return err
+	}
 	if c.Debug != "" {
 		address, err := s.Debug(c.Debug)
 		if err != nil {

@@ -149,5 +149,6 @@ func (c *Console) samples() []sample {
 			out = append(out, sample{strings.TrimSuffix(path.Base(name), ".json"), string(text)})
 		}
 	}
+	slices.SortFunc(out, func(a, b sample) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
