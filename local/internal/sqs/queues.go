@@ -169,14 +169,20 @@ func (s *Service) deleteQueue(_ context.Context, in *deleteQueueInput) (*empty, 
 		}
 		tx.Delete(bucketQueue, name)
 		clearMessages(tx, name)
+		clearBuckets(tx, name, bucketMove)
 		return nil
 	})
 }
 
 // clearMessages removes all that belongs to a queue's messages.
 func clearMessages(tx *store.Tx, name string) {
+	clearBuckets(tx, name, bucketMessage, bucketReady, bucketLater, bucketLock, bucketDedup, bucketDedupEnd)
+}
+
+// clearBuckets removes what buckets hold of a queue.
+func clearBuckets(tx *store.Tx, name string, buckets ...string) {
 	from, to := store.Prefix(name)
-	for _, bucket := range []string{bucketMessage, bucketReady, bucketLater, bucketLock, bucketDedup, bucketDedupEnd} {
+	for _, bucket := range buckets {
 		var keys []string
 		for key := range tx.Scan(bucket, from, to) {
 			keys = append(keys, key)

@@ -12,6 +12,7 @@
 //	sqs/later     queue, time, sequence   (empty) delayed or in flight until time
 //	sqs/lock      queue, group            number of a FIFO group's messages in flight
 //	sqs/dedup     queue, scope, id        what a deduplication id stands for, until when
+//	sqs/move      queue, time, handle     a task that moves dead letters, newest first
 //
 // A message is in exactly one of ready and later. Receiving first moves what is
 // due from later to ready.
@@ -70,9 +71,11 @@ type Service struct {
 	meter  meter
 }
 
-// New returns the service.
+// New returns the service, at work on what a restart interrupted.
 func New(cfg Config) *Service {
-	return &Service{Config: cfg, queues: map[string]*waiting{}}
+	s := &Service{Config: cfg, queues: map[string]*waiting{}}
+	s.resumeMoves()
+	return s
 }
 
 // API lists the operations.
@@ -100,9 +103,7 @@ func (s *Service) API() awswire.Service {
 			onQueueAs(s, "DeleteMessageBatch", "DeleteMessage", s.deleteMessageBatch),
 			onQueue(s, "ChangeMessageVisibility", s.changeMessageVisibility),
 			onQueueAs(s, "ChangeMessageVisibilityBatch", "ChangeMessageVisibility", s.changeMessageVisibilityBatch),
-			awswire.Op("StartMessageMoveTask", func(in *startMoveInput) []awswire.Access {
-				return s.access("StartMessageMoveTask", nameOfARN(in.SourceArn))
-			}, s.startMessageMoveTask),
+			awswire.Op("StartMessageMoveTask", func(in *startMoveInput) []awswire.Access { return in.access(s) }, s.startMessageMoveTask),
 			awswire.Op("ListMessageMoveTasks", func(in *listMovesInput) []awswire.Access {
 				return s.access("ListMessageMoveTasks", nameOfARN(in.SourceArn))
 			}, s.listMessageMoveTasks),

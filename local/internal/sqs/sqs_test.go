@@ -31,6 +31,7 @@ type world struct {
 
 func newWorld(t *testing.T, st *store.Store) *world {
 	clk := clock.NewVirtual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), 0)
+	hold := clk.Hold()
 	var url string
 	s := New(Config{Account: "123456789012", Region: "us-east-1", URL: func() string { return url }, Store: st, Clock: clk})
 	h := httptest.NewServer(awswire.NewServer(awswire.Config{Account: "123456789012", Region: "us-east-1", Clock: clk}, s.API()))
@@ -38,7 +39,7 @@ func newWorld(t *testing.T, st *store.Store) *world {
 	t.Cleanup(h.Close)
 	client := awssqs.New(awssqs.Options{Region: "us-east-1", BaseEndpoint: aws.String(h.URL), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("any", "thing", "")})
-	w := &world{T: t, sqs: client, clock: clk, hold: clk.Hold()}
+	w := &world{T: t, sqs: client, clock: clk, hold: hold}
 	t.Cleanup(func() { w.hold() })
 	return w
 }
