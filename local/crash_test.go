@@ -131,7 +131,7 @@ func TestKills(t *testing.T) {
 	c := &crash{T: t, dir: t.TempDir(), ctx: ctx}
 	c.start()
 	defer c.kill()
-	lanes := []lane{&eventLane{}, &queueLane{}, &fifoLane{queue: "ordered.fifo"}, &topicLane{}, &orderedTopicLane{}, &tableLane{}, &objectLane{}, &versionLane{}, &scheduleLane{}, &executionLane{}, &expressLane{}, &functionLane{}, &mappingLane{}, &partnerLane{}}
+	lanes := []lane{&eventLane{}, &queueLane{}, &fifoLane{queue: "ordered.fifo"}, &topicLane{}, &orderedTopicLane{}, &tableLane{}, &objectLane{}, &versionLane{}, &scheduleLane{}, &executionLane{}, &expressLane{}, &functionLane{}, &mappingLane{}, &partnerLane{}, &redriveLane{}}
 	for _, l := range lanes {
 		l.prepare(c)
 	}

@@ -2,7 +2,8 @@ package main
 
 // This file defines the load of TestKills on what is handed on: by ordered topics to
 // ordered queues, by queues to a function, by express executions, by API
-// destinations to a partner; and on the versions of objects.
+// destinations to a partner, by dead-letter queues back to where it came from; and
+// on the versions of objects.
 
 import (
 	"bytes"
@@ -381,4 +382,78 @@ func (l *versionLane) figure(*crash) string {
 		}
 	}
 	return fmt.Sprintf("%d versions of %d objects, %d of them delete markers, in order; %d versions deleted and gone", objects, len(l.kept), markers, len(l.deleted))
+}
+
+// redriveLane: what is given up, and moved back from the dead letters at a bounded
+// rate, again and again, is one message all the time.
+type redriveLane struct {
+	accepted, done numbers
+	deleted        map[string]bool
+	moves          atomic.Int64
+}
+
+func (l *redriveLane) prepare(c *crash) {
+	l.deleted = map[string]bool{}
+	c.queue("given-up", map[string]string{"VisibilityTimeout": "1"})
+	c.queue("tried-once", map[string]string{"VisibilityTimeout": "1", "RedrivePolicy": `{"deadLetterTargetArn":"` + arn("sqs", "given-up") + `","maxReceiveCount":"1"}`})
+}
+
+func (l *redriveLane) load(c *crash, n int) {
+	if c.try(func(ctx context.Context, sdk aws.Config) error {
+		_, err := sqs.NewFromConfig(sdk).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queueURL("tried-once"), MessageBody: aws.String(strconv.Itoa(n))})
+		return err
+	}) {
+		l.accepted.add(n)
+	}
+	if n%10 == 9 {
+		l.move(c, aws.Int32(5))
+	}
+}
+
+// move starts a move, unless one is under way.
+func (l *redriveLane) move(c *crash, rate *int32) {
+	c.try(func(ctx context.Context, sdk aws.Config) error {
+		_, err := sqs.NewFromConfig(sdk).StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn("sqs", "given-up")), MaxNumberOfMessagesPerSecond: rate})
+		if err == nil {
+			l.moves.Add(1)
+		}
+		return err
+	}, "InvalidParameterValue")
+}
+
+func (l *redriveLane) consume(c *crash) {
+	c.try(func(ctx context.Context, sdk aws.Config) error {
+		client := sqs.NewFromConfig(sdk)
+		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: queueURL("tried-once"), MaxNumberOfMessages: 10})
+		if err != nil {
+			return err
+		}
+		for _, m := range out.Messages {
+			if l.deleted[*m.Body] {
+				c.Errorf("message %s came back after it was deleted", *m.Body)
+			}
+			if rand.IntN(2) == 0 {
+				continue // it is given up
+			}
+			if _, err := client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: queueURL("tried-once"), ReceiptHandle: m.ReceiptHandle}); err != nil {
+				l.done.add(*m.Body) // perhaps it was deleted: it may come back or not
+				return err
+			}
+			l.done.add(*m.Body)
+			l.deleted[*m.Body] = true
+		}
+		return nil
+	})
+}
+
+func (l *redriveLane) missing(c *crash) []string {
+	missing := append(l.accepted.without(&l.done, "message"), append(c.held("tried-once"), c.held("given-up")...)...)
+	if len(missing) > 0 {
+		l.move(c, nil)
+	}
+	return missing
+}
+
+func (l *redriveLane) figure(*crash) string {
+	return fmt.Sprintf("%d messages, each given up by half of those who got it, and moved back in %d tasks of 5 a second", l.accepted.len(), l.moves.Load())
 }
