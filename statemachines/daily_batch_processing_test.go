@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stepworks/stepworks/local/simulate"
+	"github.com/stepworks/stepworks/shared/contract"
 )
 
 const night = `{"batchDate":"2026-11-22T02:00:00Z","batchType":"daily-reconciliation","triggeredBy":"scheduled-event"}`
@@ -33,7 +34,27 @@ func TestDailyBatchProcessing(t *testing.T) {
 	for _, input := range []string{`{}`, `null`, `7`, `"2026-11-21"`, `[]`, `{"batchDate":null}`, `{"batchDate":7}`, `{"batchDate":{"$":1}}`, `{"batchDate":"../../x"}`} {
 		routes = append(routes, route{"input " + input, input, nonsense, refused, "DayRefused", ""})
 	}
-	follow(t, "daily-batch-processing.asl.json", usual, routes)
+	m := follow(t, "daily-batch-processing.asl.json", usual, routes)
+	m.Task("BatchProcessingTask", answer(done))
+	m.Task("Announce Reconciliation", func(c simulate.Call) simulate.Answer {
+		var in struct {
+			Entries []struct {
+				Source, DetailType, EventBusName string
+				Detail                           contract.OrdersReconciledDetail
+			}
+		}
+		require.NoError(t, c.Decode(&in))
+		require.Len(t, in.Entries, 1)
+		assert.Equal(t, []string{contract.SourceMyApp, contract.OrdersReconciled}, []string{in.Entries[0].Source, in.Entries[0].DetailType})
+		d := in.Entries[0].Detail
+		assert.NotEmpty(t, d.Timestamp)
+		assert.NotEmpty(t, d.ExecutionID)
+		d.Timestamp, d.ExecutionID = "", ""
+		assert.Equal(t, contract.OrdersReconciledDetail{ProcessedDate: "2026-11-21", RecordsProcessed: 7, Differences: 2, Errors: []contract.Difference{{Kind: "order_stuck", Count: 2}},
+			ReportBucket: "b", ReportKey: "reports/2026-11-21.json"}, d)
+		return simulate.Answer{Output: `{}`}
+	})
+	assert.Equal(t, "SUCCEEDED", string(m.Run(night).Status))
 }
 
 // onPage answers each page in its own way.

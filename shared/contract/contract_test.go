@@ -105,6 +105,7 @@ type stepInput struct {
 	BatchDate   string          `json:"batchDate,omitempty"`
 	BatchType   string          `json:"batchType,omitempty"`
 	TriggeredBy string          `json:"triggeredBy,omitempty"`
+	PageSize    int             `json:"pageSize,omitempty"`
 }
 
 func TestSamplesOfInputs(t *testing.T) {

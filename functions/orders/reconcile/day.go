@@ -1,6 +1,6 @@
 package main
 
-// This file defines which day is meant.
+// This file defines what is asked for: which day, above all.
 
 import (
 	"time"
@@ -15,6 +15,9 @@ type Request struct {
 	BatchDate   string `json:"batchDate"`
 	BatchType   string `json:"batchType"`   // daily-reconciliation, or nothing
 	TriggeredBy string `json:"triggeredBy"` // for the report
+	// PageSize is how many orders and products an invocation reads, 5,000 if it is 0.
+	// Smaller ones are for orders so long that an invocation runs out of time.
+	PageSize int `json:"pageSize"`
 }
 
 // batchType is the one that there is.
@@ -43,6 +46,9 @@ func (d day) over(then time.Time) bool { return !then.Before(d.AddDate(0, 0, 1))
 func (r Request) dayOf(then time.Time) (day, error) {
 	if r.BatchType != "" && r.BatchType != batchType {
 		return day{}, failure.New(failure.InputMalformed, "batchType must be %s or left out, not %.40q", batchType, r.BatchType)
+	}
+	if r.PageSize < 0 || r.PageSize > pageSize {
+		return day{}, failure.New(failure.InputMalformed, "pageSize must be from 1 to %d or left out, not %d", pageSize, r.PageSize)
 	}
 	if len(r.TriggeredBy) > maxTriggeredBy {
 		return day{}, failure.New(failure.InputMalformed, "triggeredBy has %d bytes, at most %d are taken", len(r.TriggeredBy), maxTriggeredBy)

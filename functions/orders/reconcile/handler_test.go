@@ -146,7 +146,7 @@ func setUp(t *testing.T, orders []order.Record) *test {
 	db.Set("Inventory", map[string]any{"productId": "LAPTOP001", "quantity": 7})
 	db.Set("CallbackTokens", map[string]any{"orderId": "CHARGED", "status": "completed"})
 	db.Set("CallbackTokens", map[string]any{"orderId": "DECLINED", "status": "failed"})
-	return &test{handler{api: indexed{db, nil}, orders: "Orders", inventory: "Inventory", callbacks: "CallbackTokens", bucket: s3.Bucket, approval: 72 * time.Hour, page: pageSize}, db, s3}
+	return &test{handler{api: indexed{db, nil}, orders: "Orders", inventory: "Inventory", callbacks: "CallbackTokens", bucket: s3.Bucket, approval: 72 * time.Hour}, db, s3}
 }
 
 func sample(t *testing.T, name string) (in Input) {
@@ -191,8 +191,9 @@ func TestReport(t *testing.T) {
 		{UnknownCharge, 1}, {Unpaid, 1}, {ForReview, 1}, {Stuck, 5}, {Unreadable, 1}, {Unfulfilled, 2}, {StockOdd, 1}, {StockMissing, 1}, {StockHeld, 1}}}, summary)
 	for _, size := range []int{1, 2, 3, 7} {
 		x := setUp(t, aDay())
-		x.page = size
-		assert.Equal(t, summary, x.run(t, sample(t, "reconcile")))
+		in := sample(t, "reconcile")
+		in.Request.PageSize = size
+		assert.Equal(t, summary, x.run(t, in))
 		assert.Equal(t, string(want), x.report(t), "pages of %d", size)
 	}
 }
@@ -202,8 +203,8 @@ func TestAgain(t *testing.T) {
 	x := setUp(t, aDay())
 	first := x.run(t, sample(t, "reconcile"))
 	before := x.report(t)
-	x.page = 4
 	again := sample(t, "reconcile-again")
+	again.Request.PageSize = 4
 	assert.Equal(t, first, x.run(t, again))
 	for _, r := range [][2]string{{again.Execution.ID, sample(t, "reconcile").Execution.ID}, {"2026-11-23T09:30:00.000Z", "2026-11-22T02:00:01.000Z"}, {"somebody", "scheduled-event"}} {
 		require.Contains(t, x.report(t), r[0])
@@ -237,8 +238,8 @@ func TestNothing(t *testing.T) {
 // TestRepeatedPage: a page whose answer got lost is made again, and counts nothing twice.
 func TestRepeatedPage(t *testing.T) {
 	x := setUp(t, aDay())
-	x.page = 3
 	in := sample(t, "reconcile")
+	in.Request.PageSize = 3
 	for done := false; !done; {
 		var got Result
 		for range 3 {
@@ -256,8 +257,8 @@ func TestRepeatedPage(t *testing.T) {
 // TestTwoAtOnce: two executions of a day do not meet, page for page.
 func TestTwoAtOnce(t *testing.T) {
 	x := setUp(t, aDay())
-	x.page = 3
 	first, second := sample(t, "reconcile"), sample(t, "reconcile")
+	first.Request.PageSize, second.Request.PageSize = 3, 3
 	second.Execution.ID = "another"
 	var summary Summary
 	for done := false; !done; {
@@ -296,6 +297,8 @@ func TestRefused(t *testing.T) {
 		{`{"batchDate":"2062-11-22T02:00:00Z"}`, "means 2062-11-21, which had not begun"},
 		{`{"batchDate":"9999-12-31T23:59:59-23:59"}`, "had not begun"},
 		{`{"batchDate":"2026-11-21","batchType":"weekly"}`, "batchType must be daily-reconciliation"},
+		{`{"batchDate":"2026-11-21","pageSize":-1}`, "pageSize must be from 1 to 5000"},
+		{`{"batchDate":"2026-11-21","pageSize":5001}`, "pageSize must be from 1 to 5000"},
 		{`{"batchDate":"2026-11-21","triggeredBy":"` + strings.Repeat("x", 129) + `"}`, "triggeredBy has 129 bytes"},
 	} {
 		in := sample(t, "reconcile")
@@ -355,7 +358,7 @@ func TestFaults(t *testing.T) {
 	}
 	x.db.Before = nil
 	x.s3.Fail(func(string, string) int { return http.StatusServiceUnavailable })
-	for _, x.page = range []int{1, pageSize} {
+	for _, in.Request.PageSize = range []int{1, pageSize} {
 		_, err = x.handle(t.Context(), in)
 		assert.Equal(t, failure.TransientThrottled, failure.NameOf(err), fmt.Sprint(err))
 	}
@@ -393,8 +396,7 @@ func TestSpoiltStock(t *testing.T) {
 // TestByHand: without an execution, as `sam local invoke` asks.
 func TestByHand(t *testing.T) {
 	x := setUp(t, aDay())
-	x.page = 3
-	x.run(t, Input{Request: Request{BatchDate: "2026-01-02"}})
+	x.run(t, Input{Request: Request{BatchDate: "2026-01-02", PageSize: 3}})
 }
 
 // TestWire: what template.yaml gives the function is what it needs.

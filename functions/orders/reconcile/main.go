@@ -32,7 +32,7 @@ func wire() (step.Handler[Input, Result], error) {
 	}
 	h := handler{
 		api: dynamodb.NewFromConfig(cfg), orders: env["ORDERS_TABLE"], inventory: env["INVENTORY_TABLE"], callbacks: env["CALLBACK_TOKENS_TABLE"],
-		bucket: object.New(cfg, env["RECONCILIATIONS_BUCKET"]), page: pageSize,
+		bucket: object.New(cfg, env["RECONCILIATIONS_BUCKET"]),
 	}
 	h.approval, err = time.ParseDuration(env["APPROVAL_DEADLINE"])
 	return h.handle, err

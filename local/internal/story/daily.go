@@ -81,7 +81,7 @@ func nightAfter(ctx context.Context, w *World) error {
 		return err
 	}
 	day := now.Format(time.DateOnly)
-	before, err := w.reconcile(ctx, day)
+	before, err := w.reconcile(ctx, day, 1000)
 	if err != nil {
 		return err
 	}
@@ -98,11 +98,11 @@ func nightAfter(ctx context.Context, w *World) error {
 	w.more(before, found, map[string]int{"fulfilled": 1, "payment_failed": 1, "paid": 1})
 	kinds := found.about(stuck.orderID())
 	w.expect(slices.Equal(kinds, []string{"order_stuck", "payment_without_fulfillment"}), "the stuck order must be found, and its payment, but found was %v", kinds)
-	again, err := w.reconcile(ctx, day)
+	again, err := w.reconcile(ctx, day, 2)
 	if err != nil {
 		return err
 	}
-	w.expect(again.text() == found.text(), "the day reconciled again must come to the same, but comes to\n%s\nand not to\n%s", again.text(), found.text())
+	w.expect(again.text() == found.text(), "the day reconciled again, in pages of two, must come to the same, but comes to\n%s\nand not to\n%s", again.text(), found.text())
 	return w.mendNight(ctx, day, stuck, again)
 }
 
@@ -134,9 +134,10 @@ func (w *World) now(ctx context.Context) (time.Time, error) {
 	}
 }
 
-// reconcile lets a day be reconciled by hand, and reads its report.
-func (w *World) reconcile(ctx context.Context, day string) (nightReport, error) {
-	arn, err := w.start(ctx, dailyMachine, map[string]any{"batchDate": day, "triggeredBy": "a story"})
+// reconcile lets a day be reconciled by hand, in pages of so many, and reads its
+// report.
+func (w *World) reconcile(ctx context.Context, day string, pageSize int) (nightReport, error) {
+	arn, err := w.start(ctx, dailyMachine, map[string]any{"batchDate": day, "triggeredBy": "a story", "pageSize": pageSize})
 	if err != nil {
 		return nightReport{}, err
 	}
@@ -144,7 +145,15 @@ func (w *World) reconcile(ctx context.Context, day string) (nightReport, error) 
 	if err != nil {
 		return nightReport{}, err
 	}
-	return w.nightReport(ctx, r)
+	found, err := w.nightReport(ctx, r)
+	pages := 0
+	for _, s := range r.states {
+		if s == "BatchProcessingTask" {
+			pages++
+		}
+	}
+	w.expect(err != nil || found.RecordsProcessed < pageSize || pages > 1, "%d orders in pages of %d must take more than %d", found.RecordsProcessed, pageSize, pages)
+	return found, err
 }
 
 // night lets 02:00 come, and reads what was found.
@@ -285,7 +294,7 @@ func (w *World) mendNight(ctx context.Context, day string, stuck entry, before n
 	if err := w.Advance(ctx, 5*time.Minute); err != nil {
 		return err
 	}
-	after, err := w.reconcile(ctx, day)
+	after, err := w.reconcile(ctx, day, 1000)
 	if err != nil {
 		return err
 	}
