@@ -11,6 +11,10 @@ package main
 //
 // COMMANDS=false writes each row at once; KILL=true kills everything half-way and
 // starts again on the same state.
+//
+// Memory is what a process itself holds (RssAnon), looked at twice a second. The pages
+// of the database that the runtime maps are told apart: the system takes them back when
+// it needs them, and each connection of SQLite counts them once more.
 
 import (
 	"bufio"
@@ -46,7 +50,7 @@ type running struct {
 	dir   string
 	cmd   *exec.Cmd
 	sdk   aws.Config
-	peaks map[string]int // MiB of memory, by program
+	peaks map[string]int // MiB of memory, by program and, with "+mapped", of files
 }
 
 func (r *running) start() {
@@ -87,7 +91,7 @@ func (r *running) measure() {
 	statuses, _ := filepath.Glob("/proc/[0-9]*/status")
 	for _, path := range statuses {
 		text, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(text), "VmHWM") {
+		if err != nil || !strings.Contains(string(text), "RssAnon") {
 			continue
 		}
 		pid := strings.Split(path, "/")[2]
@@ -95,10 +99,12 @@ func (r *running) measure() {
 		if err != nil || !strings.HasPrefix(exe, r.dir) { // the runtime, and the programs under its state
 			continue
 		}
-		_, rest, _ := strings.Cut(string(text), "VmHWM:")
-		kib, _ := strconv.Atoi(strings.Fields(rest)[0])
-		name := filepath.Base(exe)
-		r.peaks[name] = max(r.peaks[name], kib/1024)
+		for name, kind := range map[string]string{"": "RssAnon:", "+mapped": "RssFile:"} {
+			_, rest, _ := strings.Cut(string(text), kind)
+			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
+			name = filepath.Base(exe) + name
+			r.peaks[name] = max(r.peaks[name], kib/1024)
+		}
 	}
 }
 
@@ -223,9 +229,14 @@ func (r *running) importFile(path string, rows int, size int64, alone time.Durat
 	began := time.Now()
 	r.invoke("import-create", map[string]any{"bucket": figuresBucket, "key": "incoming/rows.csv", "tableName": "products", "tenantCode": "figures", "batchSize": batch, "commands": commands}, &j)
 	killed := os.Getenv("KILL") != "true"
+	looked := began
 	for status := ""; status != "COMPLETED"; {
 		time.Sleep(500 * time.Millisecond) // the processes are others; nothing here can be told when they are done
 		r.measure()
+		if time.Since(looked) > time.Minute {
+			looked = time.Now()
+			t.Logf("after %.0f s: peak memory in MiB: runtime %d, csvRows %d", looked.Sub(began).Seconds(), r.peaks["local"], r.peaks["csvRows"])
+		}
 		var message string
 		if status, message = r.job(j.PK, j.SK); status == "FAILED" {
 			t.Fatal(message)

@@ -108,6 +108,7 @@ type Job struct {
 	CreatedAt    string `dynamodbav:"createdAt" json:"createdAt"`
 	CreatedBy    string `dynamodbav:"createdBy" json:"createdBy"`
 	UpdatedAt    string `dynamodbav:"updatedAt" json:"updatedAt"`
+	Told         bool   `dynamodbav:"told,omitempty" json:"-"` // its end was published
 }
 
 // Order is what import-csv is started with.
@@ -329,15 +330,30 @@ func (o Outcome) Message() string {
 	return text
 }
 
-// Finish ends a job and tells it. A job that is over stays as it ended.
+// Finish ends a job and tells it. A job that is over stays as it ended; its end is told
+// until a telling succeeded, so at least once.
 func (b Book) Finish(ctx context.Context, pk, sk string, o Outcome) error {
-	moved, err := b.move(ctx, pk, sk,
+	_, err := b.move(ctx, pk, sk,
 		"SET #status = :to, updatedAt = :at, message = :message, errorReport = :report, totalRows = :total, processedRows = :total, succeededRows = :succeeded, unchangedRows = :unchanged, failedRows = :failedRows",
 		"attribute_exists(pk) AND NOT #status IN (:completed, :failed)",
 		map[string]any{":to": o.Status(), ":message": o.Message(), ":report": o.ErrorReport, ":total": o.Total, ":succeeded": o.Succeeded, ":unchanged": o.Unchanged,
 			":failedRows": o.Failed, ":completed": Completed, ":failed": Failed})
-	if err != nil || !moved {
+	if err != nil {
 		return err
 	}
-	return b.Status.Tell(ctx, b.message(notify.ImportStatus, pk, sk, map[string]any{"status": o.Status(), "message": o.Message(), "counts": o.Counts}))
+	return b.tellEnd(ctx, pk, sk)
+}
+
+// tellEnd tells how a job ended, unless somebody has.
+func (b Book) tellEnd(ctx context.Context, pk, sk string) error {
+	var j Job
+	found, err := table.Get(ctx, b.API, b.Table, table.Pair(pk, sk), &j)
+	if err != nil || !found || j.Told {
+		return err
+	}
+	if err := b.Status.Tell(ctx, b.message(notify.ImportStatus, pk, sk, map[string]any{"status": j.Status, "message": j.Message, "counts": j.Counts})); err != nil {
+		return err
+	}
+	_, err = b.move(ctx, pk, sk, "SET told = :yes, updatedAt = :at", "#status IN (:completed, :failed)", map[string]any{":yes": true, ":completed": Completed, ":failed": Failed})
+	return err
 }

@@ -76,10 +76,12 @@ func TestDirect(t *testing.T) {
 func TestDirectWithoutRows(t *testing.T) {
 	for file, want := range map[string]intake.Status{"sku,name,price\n": intake.Completed, "sku,name,price\nA,,1\n": intake.Failed} {
 		h, _, _ := setUp(t, file)
-		h.book.Status = deaf{}
+		var topic ear
+		h.book.Status = &topic
 		j, err := h.handle(t.Context(), request(t, "createImport-direct"))
 		require.NoError(t, err)
 		assert.Equal(t, want, j.Status, file)
+		assert.EqualValues(t, 1, topic, "its end is told")
 	}
 }
 
@@ -119,14 +121,15 @@ func TestRefusals(t *testing.T) {
 	assert.Empty(t, db.Rows("import_tmp"))
 }
 
-type deaf struct{}
+// ear counts what it is told.
+type ear int
 
-func (deaf) Tell(context.Context, notify.Message) error { return nil }
+func (e *ear) Tell(context.Context, notify.Message) error { *e++; return nil }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"IMPORT_TABLE", "IMPORTS_BUCKET"} {
+	for _, name := range []string{"IMPORT_TABLE", "IMPORTS_BUCKET", "MAIN_TOPIC_ARN"} {
 		_, err := wire()
 		require.ErrorContains(t, err, name)
 		t.Setenv(name, "x")

@@ -8,9 +8,11 @@ package main
 
 import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/stepworks/stepworks/shared/awsconf"
 	"github.com/stepworks/stepworks/shared/intake"
+	"github.com/stepworks/stepworks/shared/notify"
 	"github.com/stepworks/stepworks/shared/object"
 	"github.com/stepworks/stepworks/shared/step"
 )
@@ -22,10 +24,11 @@ func wire() (step.Handler[intake.Request, intake.Job], error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := awsconf.Env("IMPORT_TABLE", "IMPORTS_BUCKET")
+	env, err := awsconf.Env("IMPORT_TABLE", "IMPORTS_BUCKET", "MAIN_TOPIC_ARN")
 	if err != nil {
 		return nil, err
 	}
-	book := intake.Book{API: dynamodb.NewFromConfig(cfg), Table: env["IMPORT_TABLE"]}
+	topic := notify.Topic{API: sns.NewFromConfig(cfg), ARN: env["MAIN_TOPIC_ARN"]}
+	book := intake.Book{API: dynamodb.NewFromConfig(cfg), Table: env["IMPORT_TABLE"], Status: topic}
 	return handler{book, object.New(cfg, env["IMPORTS_BUCKET"])}.handle, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -29,9 +30,16 @@ func sample[T any](t *testing.T, name string) T {
 	return in
 }
 
-type ear struct{ told []string }
+type ear struct {
+	told []string
+	deaf int // so many times
+}
 
 func (e *ear) Tell(_ context.Context, m notify.Message) error {
+	if e.deaf > 0 {
+		e.deaf--
+		return errors.New("the topic does not answer")
+	}
 	e.told = append(e.told, string(m.Action)+" "+m.SK)
 	return nil
 }
@@ -122,6 +130,23 @@ func TestOutcomes(t *testing.T) {
 }
 
 // TestTolerated: 25 of a hundred rows may fail.
+// TestToldInTheEnd: the end is written before it is told; a telling that failed is made
+// up for by the next attempt, and what was told is not told again.
+func TestToldInTheEnd(t *testing.T) {
+	h, _, s3 := setUp(t)
+	results(s3, map[string]string{"SUCCEEDED": good})
+	topic := &ear{deaf: 1}
+	h.book.Status = topic
+	in := sample[Input](t, "csvFinalize")
+	_, err := h.handle(t.Context(), in)
+	require.ErrorContains(t, err, "does not answer")
+	for range 2 {
+		_, err = h.handle(t.Context(), in)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"import-status " + in.SK}, topic.told)
+	}
+}
+
 func TestTolerated(t *testing.T) {
 	h, _, s3 := setUp(t)
 	results(s3, map[string]string{"SUCCEEDED": good})

@@ -45,7 +45,7 @@ func (c claims) take(ctx context.Context, r Checked, e order.Execution) (Checked
 		now = time.Now() // invoked by hand
 	}
 	mine := claim{ID: "sync#" + r.PartnerID + "#" + r.RequestID, ExecutionID: e.ID, Status: "running", Since: now.UTC().Format(time.RFC3339Nano),
-		What: fmt.Sprintf("%s %s bulk=%v", r.Key, r.Format, r.Bulk), ExpiresAt: now.Add(kept).Unix()}
+		What: r.what(), ExpiresAt: now.Add(kept).Unix()}
 	r.Claim, r.Since = mine.ID, now.UTC()
 	err := table.Replace(ctx, c.api, table.Write{Table: c.table, Put: mine,
 		Condition: "attribute_not_exists(id) OR what = :what AND (#status = :failed OR expiresAt < :dead)",
@@ -61,6 +61,14 @@ func (c claims) take(ctx context.Context, r Checked, e order.Execution) (Checked
 		return r, err
 	}
 	return r.after(standing, mine)
+}
+
+// what is what the request id stands for: the same id for anything else is refused.
+func (c Checked) what() string {
+	if c.Bulk {
+		return fmt.Sprintf("%s %s bulk=true into %s of %s", c.Key, c.Format, c.Table, c.Tenant)
+	}
+	return fmt.Sprintf("%s %s bulk=false", c.Key, c.Format)
 }
 
 // after says what a claim that stands means for the request.

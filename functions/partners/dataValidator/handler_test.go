@@ -156,6 +156,11 @@ func TestBulk(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, got.IsValid && got.Bulk, got.Error)
 	assert.Equal(t, []any{"products", "tenant1", 20.0}, []any{got.Table, got.Tenant, got.Tolerated})
+	in.Request = json.RawMessage(strings.Replace(string(in.Request), "tenant1", "tenant2", 1))
+	in.Execution.ID = "another"
+	got, err = h.handle(t.Context(), in)
+	require.NoError(t, err)
+	assert.Contains(t, got.Error, "into products of tenant1", "the same file for another tenant is another request")
 }
 
 func TestFault(t *testing.T) {

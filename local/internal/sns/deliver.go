@@ -49,17 +49,26 @@ func (s *Service) Resume() {
 // deliver hands over what is pending of a topic: one goroutine for each
 // subscription, so that a slow one hinders no other and order is kept.
 func (s *Service) deliver(ctx context.Context, topicName string) {
-	ids := map[string]bool{}
+	var ids []string
 	from, to := store.Prefix(topicName)
 	_ = s.Store.View(func(r store.Reader) error {
-		for key := range r.Scan(bucketPending, from, to) {
-			ids[key[:len(key)-8]] = true
+		for id, ok := firstPending(r, from, to); ok; id, ok = firstPending(r, store.After(id), to) {
+			ids = append(ids, id)
 		}
 		return nil
 	})
-	for id := range ids {
+	for _, id := range ids {
 		s.start(context.WithoutCancel(ctx), id)
 	}
+}
+
+// firstPending returns the first subscription with messages, and reads only the first
+// of these: a slow subscription may have ten thousand, and each publish comes here.
+func firstPending(r store.Reader, from, to string) (id string, ok bool) {
+	for key := range r.Scan(bucketPending, from, to) {
+		return key[:len(key)-8], true
+	}
+	return "", false
 }
 
 // start drains one subscription unless somebody does already.
