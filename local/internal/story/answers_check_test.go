@@ -19,7 +19,7 @@ func (s *answers) check() {
 	paid := map[string]int{}
 	for _, q := range s.questions {
 		a := s.settled(q)
-		s.endedOnce(q, a.decision)
+		s.endedOnce(q, a.decision, 1)
 		s.heardOnce(q, a.decision)
 		s.saidSo(q, outcomes[q.entry.orderID()])
 		if q.ends[a.decision] == "OrderCompleted" {
@@ -28,6 +28,11 @@ func (s *answers) check() {
 				moved[product] += by
 			}
 		}
+	}
+	for _, q := range s.forgotten {
+		s.endedOnce(q, inVain, 0)
+		s.heardOnce(q, inVain)
+		s.givenBack(q, outcomes[q.entry.orderID()])
 	}
 	if err := s.w.compareStock(s.Context(), moved); err != nil {
 		s.Fatal(err)
@@ -87,8 +92,8 @@ func (s *answers) recorded(q *question, a answer) {
 }
 
 // endedOnce reads the execution: it ended as it was answered, every state was
-// entered once, and its token was answered once.
-func (s *answers) endedOnce(q *question, decision string) {
+// entered once, and its token was answered so many times.
+func (s *answers) endedOnce(q *question, decision string, answers int) {
 	s.Helper()
 	entered, tokens, last := map[string]int{}, 0, ""
 	pages := sfn.NewGetExecutionHistoryPaginator(s.w.states, &sfn.GetExecutionHistoryInput{ExecutionArn: &q.arn, MaxResults: 1000})
@@ -108,8 +113,8 @@ func (s *answers) endedOnce(q *question, decision string) {
 			}
 		}
 	}
-	if last != q.ends[decision] || tokens != 1 {
-		s.Errorf("order %s was answered %s and must end in %s after one answer, but ended in %s after %d", q.entry.orderID(), decision, q.ends[decision], last, tokens)
+	if last != q.ends[decision] || tokens != answers {
+		s.Errorf("order %s, %s, must end in %s after %d answers, but ended in %s after %d", q.entry.orderID(), decision, q.ends[decision], answers, last, tokens)
 	}
 	for state, n := range entered {
 		if n != 1 {
@@ -152,10 +157,40 @@ func (s *answers) saidSo(q *question, outcomes map[string]int) {
 	if outcomes["answered"] != 1 || outcomes["late"] != 0 || told != q.told {
 		s.Errorf("order %s was answered %d times: %v", q.entry.orderID(), q.told, outcomes)
 	}
+	s.counted(outcomes)
+}
+
+func (s *answers) counted(outcomes map[string]int) {
 	s.first.Add(int64(outcomes["answered"]))
 	s.duplicate.Add(int64(outcomes["duplicate"]))
-	s.beats.Add(int64(outcomes["heartbeat"]))
+	s.beats.Add(int64(outcomes["heartbeat"] + outcomes["late heartbeat"]))
 	s.late.Add(int64(outcomes["late"]))
+}
+
+// givenBack holds an order that was answered too late: the first gateway heard so,
+// and whatever it may have charged was asked back; people heard that the approval
+// had expired.
+func (s *answers) givenBack(q *question, outcomes map[string]int) {
+	s.Helper()
+	record, err := s.w.item(s.Context(), "Orders", q.entry.orderID())
+	if err != nil {
+		s.Fatal(err)
+	}
+	late, status := 0, "rejected"
+	if q.table == "CallbackTokens" {
+		late, status = 1, "payment_failed"
+	}
+	if record["status"] != status || (record["refundedAt"] != "") != (late == 1) {
+		s.Errorf("order %s must be %s, and is %s, refunded at %q", q.entry.orderID(), status, record["status"], record["refundedAt"])
+	}
+	told := 0
+	for _, n := range outcomes {
+		told += n
+	}
+	if outcomes["answered"] != 0 || outcomes["late"] != late || told != q.told {
+		s.Errorf("order %s was answered %d times after its end: %v", q.entry.orderID(), q.told, outcomes)
+	}
+	s.counted(outcomes)
 }
 
 // logs reads every line of every log group: how answers were answered, by order.

@@ -32,21 +32,25 @@ type desk struct {
 	detail                      func(order, decision, by string) map[string]any
 }
 
+// inVain stands for a decision that did not come in time.
+const inVain = "in vain"
+
 var paidFor = []string{"Payment Completed", "Order Fulfilled", "Invoice Issued"}
 
 var desks = []desk{
 	{machine: "OrderApprovalWorkflow", sample: "order-approval", base: "ORD-7001", table: "Approvals", function: "approval-decision",
 		source: "ecommerce.approvals", detailType: "Approval Decided", unknown: "Approval.NotFound", decisions: []string{"approved", "rejected"},
-		ends:   map[string]string{"approved": "OrderCompleted", "rejected": "ApprovalRejected"},
-		events: map[string][]string{"approved": append([]string{"Approval Requested"}, paidFor...), "rejected": {"Approval Requested", "Order Failed"}},
+		ends: map[string]string{"approved": "OrderCompleted", "rejected": "ApprovalRejected", inVain: "ApprovalExpired"},
+		events: map[string][]string{"approved": append([]string{"Approval Requested"}, paidFor...), "rejected": {"Approval Requested", "Order Failed"},
+			inVain: {"Approval Requested", "Order Failed"}},
 		detail: func(order, decision, by string) map[string]any {
 			return map[string]any{"orderId": order, "decision": decision, "approver": by}
 		}},
 	// The stand-in for the gateway is silent about LOST- orders.
 	{machine: "OrderCallbackWorkflow", sample: "order-payment-callback", base: "LOST-7002", table: "CallbackTokens", function: "payment-callback",
 		source: "payment.gateway", detailType: "Payment Result", unknown: "Callback.NotFound", decisions: []string{"success", "failed"},
-		ends:   map[string]string{"success": "OrderCompleted", "failed": "PaymentFailed"},
-		events: map[string][]string{"success": paidFor, "failed": {"Order Failed"}},
+		ends:   map[string]string{"success": "OrderCompleted", "failed": "PaymentFailed", inVain: "PaymentTimedOut"},
+		events: map[string][]string{"success": paidFor, "failed": {"Order Failed"}, inVain: {"Order Failed"}},
 		detail: func(order, decision, by string) map[string]any {
 			result := map[string]any{"status": decision}
 			switch decision {
@@ -65,6 +69,7 @@ type answer struct{ decision, by string }
 // question is an execution that waits, and what it was told.
 type question struct {
 	*desk
+	late       bool // nobody waits any more
 	entry      entry
 	arn, token string
 
@@ -82,6 +87,7 @@ type answers struct {
 	clk       *clock.Virtual
 	lambda    *lambda.Client
 	questions []*question
+	forgotten []*question // that nobody answers in time
 	tokens    map[string]bool
 	unknown   []string // ids that nobody asks about
 
@@ -102,6 +108,8 @@ type reply struct {
 
 func (r reply) outcome() string {
 	switch {
+	case r.Outcome == "late" && r.Status == "pending":
+		return "late heartbeat"
 	case r.Changed == nil:
 		return r.Outcome
 	case *r.Changed:
@@ -111,35 +119,31 @@ func (r reply) outcome() string {
 }
 
 func answersInAStorm(t *testing.T, w *World, clk *clock.Virtual, n int) {
-	seed := uint64(time.Now().UnixNano())                                                                            //nolint:gosec // any number will do
-	s := &answers{T: t, w: w, clk: clk, lambda: lambda.NewFromConfig(w.sdk), random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // not for secrets
+	seed := uint64(time.Now().UnixNano())                                                                                                       //nolint:gosec // any number will do
+	s := &answers{T: t, w: w, clk: clk, lambda: lambda.NewFromConfig(w.sdk), tokens: map[string]bool{}, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // not for secrets
 	w.differences = nil
 	began := time.Now()
 	calm := clk.Hold() // nobody's patience ends while all of them are answered
 	defer calm()
-	s.ask(n)
-	s.tokens = map[string]bool{}
-	for _, q := range s.questions {
-		s.tokens[q.token] = true
-	}
+	s.seed(n)
+	s.questions = s.ask(n)
 	asked := time.Since(began)
 	s.atOnce(s.questions, func(q *question) { s.storm(q, 3+s.number(4)) })
 	answered := time.Since(began) - asked
-	s.awaitEnds()
+	s.awaitEnds(s.questions)
 	s.atOnce(s.questions, s.contradict)
 	s.askNobody(max(1, n/10))
 	calm()
-	if err := clk.Quiet(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s.quiet()
+	s.tooLate(n / 10) // takes three days of the clock: not of a few
 	s.check()
 	for _, d := range w.differences {
 		t.Error(d)
 	}
 	t.Logf("seed %d: %d workflows waited at once after %v, were answered in %v and all ended after %v", seed, len(s.questions), asked.Round(time.Millisecond),
 		answered.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
-	t.Logf("%d answers, %d of them by event: %d counted, %d were told that they are duplicates, %d heartbeats, %d late; %d about unknown orders", s.sent.Load(), s.byEvent.Load(),
-		s.first.Load(), s.duplicate.Load(), s.beats.Load(), s.late.Load(), 2*len(s.unknown))
+	t.Logf("%d answers, %d of them by event: %d counted, %d were told that they are duplicates, %d heartbeats; %d of %d orders were answered too late, and their gateways told so; %d about unknown orders", s.sent.Load(), s.byEvent.Load(),
+		s.first.Load(), s.duplicate.Load(), s.beats.Load(), s.late.Load(), len(s.forgotten), 2*len(s.unknown))
 }
 
 func (s *answers) number(below int) int {
@@ -165,12 +169,21 @@ func (s *answers) atOnce(questions []*question, f func(q *question)) {
 	}
 }
 
-// ask starts n executions at every desk and waits until all of them wait.
-func (s *answers) ask(n int) {
+func (s *answers) seed(n int) {
 	stock := []Stock{{Product: "LAPTOP001", Quantity: 10 * n, Price: "999.99"}, {Product: "MOUSE001", Quantity: 10 * n, Price: "29.99"}}
 	if err := s.w.seed(s.Context(), stock); err != nil {
 		s.Fatal(err)
 	}
+}
+
+func (s *answers) quiet() {
+	if err := s.clk.Quiet(s.Context()); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// ask starts n executions at every desk and waits until all of them wait.
+func (s *answers) ask(n int) (asked []*question) {
 	for range n {
 		for i := range desks {
 			e, err := s.w.byHand(desks[i].sample, desks[i].base, accepted)
@@ -178,10 +191,10 @@ func (s *answers) ask(n int) {
 				s.Fatal(err)
 			}
 			e.detail["form"] = "callback"
-			s.questions = append(s.questions, &question{desk: &desks[i], entry: e, said: map[string]answer{}})
+			asked = append(asked, &question{desk: &desks[i], entry: e, said: map[string]answer{}})
 		}
 	}
-	s.atOnce(s.questions, func(q *question) {
+	s.atOnce(asked, func(q *question) {
 		var err error
 		if q.arn, err = s.w.start(s.Context(), q.machine, q.entry.detail); err != nil {
 			s.Error(err)
@@ -195,6 +208,23 @@ func (s *answers) ask(n int) {
 			s.Error(err)
 		}
 	})
+	for _, q := range asked {
+		s.tokens[q.token] = true
+	}
+	return asked
+}
+
+// tooLate lets n executions at every desk wait in vain, and answers them then.
+func (s *answers) tooLate(n int) {
+	hold := s.clk.Hold()
+	s.forgotten = s.ask(n)
+	hold()
+	s.awaitEnds(s.forgotten)
+	s.atOnce(s.forgotten, func(q *question) {
+		q.late = true
+		s.storm(q, 3)
+	})
+	s.quiet()
 }
 
 // storm answers a question so many times at once, some of them in copies.
@@ -250,12 +280,20 @@ func (s *answers) invoke(q *question, a answer) {
 	r := s.call(q.desk, q.entry.orderID(), a)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch r.outcome() {
-	case "answered":
+	said, first := r.outcome(), "answered"
+	if q.late {
+		first = "late"
+	}
+	switch said {
+	case first:
 		if q.won != "" {
 			s.Errorf("order %s: %s and %s were both told that their answer counts", q.entry.orderID(), q.won, a.by)
 		}
 		q.won = a.by
+	case "late heartbeat":
+		if !q.late {
+			s.Errorf("order %s: a heartbeat in time heard %+v", q.entry.orderID(), r)
+		}
 	case "duplicate", "heartbeat":
 		otherwise := q.table == "Approvals" && r.Status != a.decision
 		if otherwise != (r.StatusCode == 409) {
@@ -292,8 +330,8 @@ func (q *question) noted(a answer, told, events int) {
 	q.events += events
 }
 
-func (s *answers) awaitEnds() {
-	for _, q := range s.questions {
+func (s *answers) awaitEnds(questions []*question) {
+	for _, q := range questions {
 		if _, err := s.w.finish(s.Context(), q.arn); err != nil {
 			s.Fatal(err)
 		}
