@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -13,17 +12,9 @@ import (
 	"github.com/stepworks/stepworks/shared/command"
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/notify"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T, name string) Input {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in Input
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 // heard is what tokens and topics got.
 type heard struct {
@@ -66,7 +57,7 @@ func TestStates(t *testing.T) {
 	h, db, got := setUp(t)
 	db.Set("master", map[string]any{"pk": "MASTER#tenant1", "sk": "TTL#commands", "attributes": map[string]any{"days": 1}})
 	do := func(name string, version int) string {
-		in := sample(t, name)
+		in := steptest.Sample[Input](t, name)
 		for _, key := range []string{"sk"} {
 			v := in.Context.Execution.Input.Change.Keys[key]
 			v.S = item.At(version)
@@ -115,13 +106,13 @@ func TestStates(t *testing.T) {
 // TestFailure: who waits is failed, operators are told, and who comes to wait later sees it.
 func TestFailure(t *testing.T) {
 	h, db, got := setUp(t)
-	_, err := h.handle(t.Context(), sample(t, "commandStep-wait"))
+	_, err := h.handle(t.Context(), steptest.Sample[Input](t, "commandStep-wait"))
 	require.NoError(t, err)
-	_, err = h.handle(t.Context(), sample(t, "commandStep-failed"))
+	_, err = h.handle(t.Context(), steptest.Sample[Input](t, "commandStep-failed"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"example-token Command.PredecessorFailed"}, got.answered)
 	assert.Contains(t, got.told[len(got.told)-1], `sfn-alarm ORDER#order123@1 {"errorMessage":"Internal.Unexpected: a fault"`)
-	_, err = h.handle(t.Context(), sample(t, "commandStep-wait"))
+	_, err = h.handle(t.Context(), steptest.Sample[Input](t, "commandStep-wait"))
 	require.NoError(t, err)
 	assert.Len(t, got.answered, 2)
 	var row command.Row
@@ -132,7 +123,7 @@ func TestFailure(t *testing.T) {
 // TestStatusOfAFailedStep: it says where, and the error keeps its name.
 func TestStatusOfAFailedStep(t *testing.T) {
 	h, db, _ := setUp(t)
-	in := sample(t, "commandStep-sync")
+	in := steptest.Sample[Input](t, "commandStep-sync")
 	in.Input = json.RawMessage(`{"result":"nowhere"}`)
 	_, err := h.handle(t.Context(), in)
 	assert.Equal(t, failure.InputMalformed, failure.NameOf(err))
@@ -144,7 +135,7 @@ func TestStatusOfAFailedStep(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	h, _, _ := setUp(t)
-	gone, wordless, tokenless, odd := sample(t, "commandStep"), sample(t, "commandStep-failed"), sample(t, "commandStep-wait"), sample(t, "commandStep-sync")
+	gone, wordless, tokenless, odd := steptest.Sample[Input](t, "commandStep"), steptest.Sample[Input](t, "commandStep-failed"), steptest.Sample[Input](t, "commandStep-wait"), steptest.Sample[Input](t, "commandStep-sync")
 	gone.Context.Execution.Input.Change.Keys["pk"] = gone.Context.Execution.Input.Change.Keys["sk"]
 	wordless.Input, odd.Input, tokenless.TaskToken = json.RawMessage(`7`), json.RawMessage(`[]`), ""
 	for what, c := range map[string]struct {
@@ -152,7 +143,7 @@ func TestRefusals(t *testing.T) {
 		want failure.Name
 	}{
 		"nothing":                 {Input{}, failure.InputMalformed},
-		"a state of no machine":   {sample(t, "commandStep-unknown"), failure.CommandUnknownState},
+		"a state of no machine":   {steptest.Sample[Input](t, "commandStep-unknown"), failure.CommandUnknownState},
 		"a command not stored":    {gone, failure.CommandNotFound},
 		"a failure without words": {wordless, failure.InputMalformed},
 		"a model without a name":  {odd, failure.InputMalformed},
@@ -165,16 +156,5 @@ func TestRefusals(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"COMMANDS_TABLE", "DATA_TABLE", "HISTORY_TABLE", "MASTER_TABLE", "MAIN_TOPIC_ARN", "ALARM_TOPIC_ARN"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "COMMANDS_TABLE", "DATA_TABLE", "HISTORY_TABLE", "MASTER_TABLE", "MAIN_TOPIC_ARN", "ALARM_TOPIC_ARN")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/feed"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 // machine starts executions as Step Functions does: a name with another input is
@@ -33,21 +33,12 @@ func (m *machine) StartExecution(_ context.Context, in *sfn.StartExecutionInput,
 	return &sfn.StartExecutionOutput{}, nil
 }
 
-func sample(t *testing.T, name string) feed.Batch {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in feed.Batch
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
-
 func TestEachCommandStartsOneExecution(t *testing.T) {
 	m := &machine{started: map[string]string{}}
 	h := handler{m, "arn"}
 	for range 2 { // delivered twice
 		for _, name := range []string{"commandStream", "commandStream-several"} {
-			got, err := h.handle(t.Context(), sample(t, name))
+			got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, name))
 			require.NoError(t, err)
 			assert.Empty(t, got.BatchItemFailures)
 		}
@@ -66,7 +57,7 @@ func TestEachCommandStartsOneExecution(t *testing.T) {
 // TestItComesAgainFromWhereItFailed: nothing is lost and nothing skipped.
 func TestItComesAgainFromWhereItFailed(t *testing.T) {
 	m := &machine{started: map[string]string{}, down: true}
-	got, err := handler{m, "arn"}.handle(t.Context(), sample(t, "commandStream-several"))
+	got, err := handler{m, "arn"}.handle(t.Context(), steptest.Sample[feed.Batch](t, "commandStream-several"))
 	require.NoError(t, err)
 	assert.Equal(t, []feed.Failure{{ItemIdentifier: "100000000000000000001"}}, got.BatchItemFailures)
 }
@@ -87,14 +78,5 @@ func TestOddRecords(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	_, err := wire()
-	require.ErrorContains(t, err, "STATE_MACHINE_ARN")
-	t.Setenv("STATE_MACHINE_ARN", "x")
-	_, err = wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "STATE_MACHINE_ARN")
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -12,17 +10,9 @@ import (
 
 	"github.com/stepworks/stepworks/shared/command"
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T, name string) Input {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in Input
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp() (handler, *tabletest.DB) {
 	db := tabletest.New(map[string]string{"commands": "pk sk", "data": "pk sk", "master": "pk sk"})
@@ -45,7 +35,7 @@ func TestSamples(t *testing.T) {
 		{"publishCommand-next", failure.CommandConflict, 0, false},
 		{"publishCommand-malformed", failure.InputMalformed, 0, false},
 	} {
-		got, err := h.handle(t.Context(), sample(t, c.sample))
+		got, err := h.handle(t.Context(), steptest.Sample[Input](t, c.sample))
 		if c.err != "" {
 			assert.Equal(t, c.err, failure.NameOf(err), c.sample)
 			continue
@@ -64,7 +54,7 @@ func TestSamples(t *testing.T) {
 // TestRequestID: without one of its own, a command has the invocation's.
 func TestRequestID(t *testing.T) {
 	h, _ := setUp()
-	in := sample(t, "publishCommand")
+	in := steptest.Sample[Input](t, "publishCommand")
 	in.RequestID = ""
 	got, err := h.handle(lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"}), in)
 	require.NoError(t, err)
@@ -73,16 +63,5 @@ func TestRequestID(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"COMMANDS_TABLE", "DATA_TABLE", "MASTER_TABLE", "ATTRIBUTES_BUCKET"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "COMMANDS_TABLE", "DATA_TABLE", "MASTER_TABLE", "ATTRIBUTES_BUCKET")
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -14,17 +12,9 @@ import (
 	"github.com/stepworks/stepworks/shared/intake"
 	"github.com/stepworks/stepworks/shared/notify"
 	"github.com/stepworks/stepworks/shared/object/objecttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 const good = "sku,name,price\nA,Ann,1\nB,Bob,2\nA,Ann,1\n"
 
@@ -37,7 +27,7 @@ func setUp(t *testing.T, file string) (handler, *tabletest.DB, *objecttest.Serve
 
 func request(t *testing.T, name string) intake.Request {
 	t.Helper()
-	in := sample[intake.Request](t, name)
+	in := steptest.Sample[intake.Request](t, name)
 	in.Bucket = objecttest.Bucket
 	return in
 }
@@ -87,7 +77,7 @@ func TestDirectWithoutRows(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	h, db, _ := setUp(t, good)
-	elsewhere, gone := sample[intake.Request](t, "createImport"), request(t, "createImport")
+	elsewhere, gone := steptest.Sample[intake.Request](t, "createImport"), request(t, "createImport")
 	gone.Key = "nowhere"
 	planets := request(t, "createImport-malformed")
 	long, empty := request(t, "createImport-direct"), request(t, "createImport-direct")
@@ -128,16 +118,5 @@ func (e *ear) Tell(context.Context, notify.Message) error { *e++; return nil }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"IMPORT_TABLE", "IMPORTS_BUCKET", "MAIN_TOPIC_ARN"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "IMPORT_TABLE", "IMPORTS_BUCKET", "MAIN_TOPIC_ARN")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -18,17 +17,9 @@ import (
 	"github.com/stepworks/stepworks/shared/intake"
 	"github.com/stepworks/stepworks/shared/notify"
 	"github.com/stepworks/stepworks/shared/object/objecttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 type ear struct {
 	told []string
@@ -62,7 +53,7 @@ const (
 func setUp(t *testing.T) (handler, *tabletest.DB, *objecttest.Server) {
 	t.Helper()
 	db, s3 := tabletest.New(map[string]string{"import_tmp": "pk sk"}), objecttest.New(t)
-	in := sample[Input](t, "csvFinalize")
+	in := steptest.Sample[Input](t, "csvFinalize")
 	db.Set("import_tmp", intake.Job{PK: in.PK, SK: in.SK, Status: intake.Processing})
 	s3.Set(folder+"structure.csv", "line,column,problem\n9,,it has 2 fields\n")
 	return handler{intake.Book{API: db, Table: "import_tmp", Status: &ear{}}, s3.Bucket, runs{"arn:aws:states:r:1:mapRun:import-csv/import-csv:" + run}}, db, s3
@@ -110,14 +101,14 @@ func TestOutcomes(t *testing.T) {
 		var out Output
 		for range 2 { // it is tried again
 			var err error
-			out, err = h.handle(t.Context(), sample[Input](t, c.sample))
+			out, err = h.handle(t.Context(), steptest.Sample[Input](t, c.sample))
 			require.NoError(t, err, what)
 		}
 		assert.Equal(t, c.status, out.Status, what)
 		assert.Equal(t, c.counts, out.Counts, what)
 		assert.Contains(t, out.Message, c.message, what)
 		var j intake.Job
-		in := sample[Input](t, c.sample)
+		in := steptest.Sample[Input](t, c.sample)
 		require.True(t, db.Load("import_tmp", tabletest.Pair(in.PK, in.SK), &j))
 		assert.Equal(t, c.status, j.Status, what)
 		assert.Equal(t, out.Message, j.Message)
@@ -150,7 +141,7 @@ func TestToldInTheEnd(t *testing.T) {
 func TestTolerated(t *testing.T) {
 	h, _, s3 := setUp(t)
 	results(s3, map[string]string{"SUCCEEDED": good})
-	in := sample[Input](t, "csvFinalize")
+	in := steptest.Sample[Input](t, "csvFinalize")
 	in.Tolerated, in.PK, in.SK = 25, "", "" // started by hand: there is no job
 	out, err := h.handle(t.Context(), in)
 	require.NoError(t, err)
@@ -161,12 +152,12 @@ func TestOddFiles(t *testing.T) {
 	for what, text := range map[string]string{"not JSON": "x", "no list": `[7]`, "no output of ours": `[{"Output":"x"}]`, "no input of ours": `[{"Input":"x"}]`} {
 		h, _, s3 := setUp(t)
 		results(s3, map[string]string{"SUCCEEDED": text})
-		_, err := h.handle(t.Context(), sample[Input](t, "csvFinalize"))
+		_, err := h.handle(t.Context(), steptest.Sample[Input](t, "csvFinalize"))
 		assert.Equal(t, failure.InternalUnexpected, failure.NameOf(err), what)
 		assert.NotContains(t, s3.Keys(), "reports/0123456789abcdef0123456789/errors.csv", what)
 	}
 	h, _, _ := setUp(t)
-	_, err := h.handle(t.Context(), sample[Input](t, "csvFinalize"))
+	_, err := h.handle(t.Context(), steptest.Sample[Input](t, "csvFinalize"))
 	assert.Equal(t, failure.ObjectNotFound, failure.NameOf(err), "the manifest is gone")
 	_, err = h.handle(t.Context(), Input{})
 	assert.Equal(t, failure.InputMalformed, failure.NameOf(err))
@@ -176,23 +167,12 @@ func TestOddFiles(t *testing.T) {
 func TestNoMapRun(t *testing.T) {
 	h, _, _ := setUp(t)
 	h.api = runs{}
-	out, err := h.handle(t.Context(), sample[Input](t, "csvFinalize-failed"))
+	out, err := h.handle(t.Context(), steptest.Sample[Input](t, "csvFinalize-failed"))
 	require.NoError(t, err)
 	assert.Equal(t, 3, out.Failed)
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"IMPORT_TABLE", "IMPORTS_BUCKET", "MAIN_TOPIC_ARN"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "IMPORT_TABLE", "IMPORTS_BUCKET", "MAIN_TOPIC_ARN")
 }

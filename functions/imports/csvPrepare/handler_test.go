@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,20 +10,12 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/object/objecttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp(t *testing.T, file string) (handler, Input, *objecttest.Server) {
 	t.Helper()
-	s3, in := objecttest.New(t), sample[Input](t, "csvPrepare")
+	s3, in := objecttest.New(t), steptest.Sample[Input](t, "csvPrepare")
 	in.Bucket = objecttest.Bucket
 	s3.Set(in.Key, file)
 	return handler{s3.Bucket}, in, s3
@@ -84,16 +74,5 @@ func TestCopyThatCannotBeWritten(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"IMPORTS_BUCKET"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "IMPORTS_BUCKET")
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,17 +11,9 @@ import (
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/intake"
 	"github.com/stepworks/stepworks/shared/sheet"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp() (handler, *tabletest.DB) {
 	db := tabletest.New(map[string]string{"commands": "pk sk", "data": "pk sk", "history": "pk sk", "master": "pk sk"})
@@ -35,7 +25,7 @@ func TestBatch(t *testing.T) {
 	bad := []sheet.RowError{{Line: 3, Column: "price", Problem: `"cheap" is no number such as 1299.90`}}
 	for _, commands := range []bool{true, false} {
 		h, db := setUp()
-		in := sample[Input](t, "csvRows")
+		in := steptest.Sample[Input](t, "csvRows")
 		in.BatchInput.Attributes.Commands = commands
 		for round := range 2 {
 			got, err := h.handle(t.Context(), in)
@@ -56,7 +46,7 @@ func TestBatch(t *testing.T) {
 func TestKeyTwiceInABatch(t *testing.T) {
 	for _, commands := range []bool{true, false} {
 		h, _ := setUp()
-		in := sample[Input](t, "csvRows")
+		in := steptest.Sample[Input](t, "csvRows")
 		in.BatchInput.Attributes.Commands = commands
 		in.Items = append(in.Items[:1], map[string]string{"_line": "8", "sku": "LAPTOP001", "name": "Another", "price": "1"})
 		got, err := h.handle(t.Context(), in)
@@ -70,7 +60,7 @@ func TestKeyTwiceInABatch(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	for _, commands := range []bool{true, false} {
 		h, db := setUp()
-		in := sample[Input](t, "csvRows")
+		in := steptest.Sample[Input](t, "csvRows")
 		in.BatchInput.Attributes.Commands = commands
 		db.Written = func(context.Context, string) error {
 			return failure.New(failure.TransientUnavailable, "the answer got lost")
@@ -96,28 +86,17 @@ func TestRefusals(t *testing.T) {
 		"no tenant": func(i *Input) { i.BatchInput.Attributes.TenantCode = "" },
 		"no lines":  func(i *Input) { delete(i.Items[0], "_line") },
 	} {
-		in := sample[Input](t, "csvRows")
+		in := steptest.Sample[Input](t, "csvRows")
 		change(&in)
 		_, err := h.handle(t.Context(), in)
 		assert.Equal(t, failure.InputMalformed, failure.NameOf(err), what)
 	}
-	got, err := h.handle(t.Context(), Input{BatchInput: sample[Input](t, "csvRows").BatchInput})
+	got, err := h.handle(t.Context(), Input{BatchInput: steptest.Sample[Input](t, "csvRows").BatchInput})
 	require.NoError(t, err)
 	assert.Zero(t, got.Total)
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"COMMANDS_TABLE", "DATA_TABLE", "HISTORY_TABLE", "MASTER_TABLE"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "COMMANDS_TABLE", "DATA_TABLE", "HISTORY_TABLE", "MASTER_TABLE")
 }

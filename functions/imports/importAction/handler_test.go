@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,17 +16,9 @@ import (
 	"github.com/stepworks/stepworks/shared/feed"
 	"github.com/stepworks/stepworks/shared/intake"
 	"github.com/stepworks/stepworks/shared/notify"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 type ear struct{ told []string }
 
@@ -76,7 +67,7 @@ func job(t *testing.T, db *tabletest.DB) intake.Job {
 func TestJobStartsOneExecution(t *testing.T) {
 	h, db, m, _ := setUp()
 	for range 2 {
-		got, err := h.handle(t.Context(), sample[feed.Batch](t, "importAction"))
+		got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, "importAction"))
 		require.NoError(t, err)
 		assert.Empty(t, got.BatchItemFailures)
 		assert.Equal(t, intake.Processing, job(t, db).Status)
@@ -103,7 +94,7 @@ func TestRows(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(values), &entry.Values))
 		db.Set("import_tmp", entry)
 		for range 2 { // the message comes twice
-			got, err := h.handle(t.Context(), sample[feed.Batch](t, "importAction-row"))
+			got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, "importAction-row"))
 			require.NoError(t, err)
 			assert.Empty(t, got.BatchItemFailures)
 		}
@@ -121,7 +112,7 @@ func TestRows(t *testing.T) {
 func TestEachMessageForItself(t *testing.T) {
 	h, _, m, _ := setUp()
 	m.down = true
-	batch := feed.Batch{Records: append(sample[feed.Batch](t, "importAction").Records,
+	batch := feed.Batch{Records: append(steptest.Sample[feed.Batch](t, "importAction").Records,
 		json.RawMessage(`{"messageId":"odd","body":"{\"action\":\"make-coffee\"}"}`), json.RawMessage(`{"messageId":"garbled","body":"{"}`),
 		json.RawMessage(`{"messageId":"gone","body":"{\"action\":\"import-execute\",\"pk\":\"IMPORT#t\",\"sk\":\"x\"}"}`))}
 	got, err := h.handle(t.Context(), batch)
@@ -131,16 +122,5 @@ func TestEachMessageForItself(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"IMPORT_TABLE", "COMMANDS_TABLE", "DATA_TABLE", "HISTORY_TABLE", "MASTER_TABLE", "MAIN_TOPIC_ARN", "STATE_MACHINE_ARN"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "IMPORT_TABLE", "COMMANDS_TABLE", "DATA_TABLE", "HISTORY_TABLE", "MASTER_TABLE", "MAIN_TOPIC_ARN", "STATE_MACHINE_ARN")
 }

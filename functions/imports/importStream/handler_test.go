@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,17 +10,9 @@ import (
 	"github.com/stepworks/stepworks/shared/feed"
 	"github.com/stepworks/stepworks/shared/intake"
 	"github.com/stepworks/stepworks/shared/notify"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 type ear struct{ told []string }
 
@@ -39,7 +29,7 @@ func TestNewImportsAreAnnouncedOnce(t *testing.T) {
 	db.Set("import_tmp", intake.Entry{PK: "IMPORT#tenant1", SK: sk + "-0000002", Status: intake.Created})
 	h := handler{intake.Book{API: db, Table: "import_tmp", Status: e}}
 	for _, name := range []string{"importStream", "importStream-direct", "importStream", "importStream-direct"} {
-		got, err := h.handle(t.Context(), sample[feed.Batch](t, name))
+		got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, name))
 		require.NoError(t, err)
 		assert.Empty(t, got.BatchItemFailures, name)
 	}
@@ -49,23 +39,12 @@ func TestNewImportsAreAnnouncedOnce(t *testing.T) {
 // TestGone: what was removed meanwhile needs nobody.
 func TestGone(t *testing.T) {
 	h := handler{intake.Book{API: tabletest.New(map[string]string{"import_tmp": "pk sk"}), Table: "import_tmp", Status: &ear{}}}
-	got, err := h.handle(t.Context(), sample[feed.Batch](t, "importStream"))
+	got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, "importStream"))
 	require.NoError(t, err)
 	assert.Empty(t, got.BatchItemFailures)
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"IMPORT_TABLE", "MAIN_TOPIC_ARN"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "IMPORT_TABLE", "MAIN_TOPIC_ARN")
 }

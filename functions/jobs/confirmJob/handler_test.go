@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -17,16 +16,9 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/job"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/confirmJob.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 // workflow is the Step Functions that waits.
 type workflow struct {
@@ -60,7 +52,7 @@ func setUp(t *testing.T, w *workflow) (handler, *tabletest.DB) {
 func TestConfirms(t *testing.T) {
 	w := &workflow{}
 	h, _ := setUp(t, w)
-	got, err := h.handle(t.Context(), sample(t))
+	got, err := h.handle(t.Context(), steptest.Sample[Input](t, "confirmJob"))
 	require.NoError(t, err)
 	assert.Equal(t, Result{"job_91fust08gqkdd9vt", true}, got)
 	var report job.Report
@@ -81,7 +73,7 @@ func TestAnswersOfStepFunctions(t *testing.T) {
 		{errors.New("no route"), false, failure.InternalUnexpected},
 	} {
 		h, _ := setUp(t, &workflow{err: c.err})
-		got, err := h.handle(t.Context(), sample(t))
+		got, err := h.handle(t.Context(), steptest.Sample[Input](t, "confirmJob"))
 		assert.Equal(t, c.answered, got.Answered, "%v", c.err)
 		if c.want == "" {
 			require.NoError(t, err)
@@ -95,7 +87,7 @@ func TestAnswersOfStepFunctions(t *testing.T) {
 func TestUnknownJob(t *testing.T) {
 	w := &workflow{}
 	h, _ := setUp(t, w)
-	in := sample(t)
+	in := steptest.Sample[Input](t, "confirmJob")
 	in.GUID = "job_gone"
 	got, err := h.handle(t.Context(), in)
 	require.NoError(t, err)
@@ -108,7 +100,7 @@ func TestTableIsDown(t *testing.T) {
 	w := &workflow{}
 	h, db := setUp(t, w)
 	db.Before = func(context.Context, string) error { return failure.New(failure.TransientUnavailable, "down") }
-	_, err := h.handle(t.Context(), sample(t))
+	_, err := h.handle(t.Context(), steptest.Sample[Input](t, "confirmJob"))
 	assert.Equal(t, failure.TransientUnavailable, failure.NameOf(err))
 	assert.Zero(t, w.sent)
 }
@@ -120,7 +112,7 @@ func TestBadInput(t *testing.T) {
 	} {
 		w := &workflow{}
 		h, _ := setUp(t, w)
-		in := sample(t)
+		in := steptest.Sample[Input](t, "confirmJob")
 		change(&in)
 		_, err := h.handle(t.Context(), in)
 		assert.Equal(t, failure.InputMalformed, failure.NameOf(err), what)
@@ -134,7 +126,7 @@ func TestTokenIsSecret(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
 	defer slog.SetDefault(before)
-	in := sample(t)
+	in := steptest.Sample[Input](t, "confirmJob")
 	for _, answer := range []error{nil, &types.TaskTimedOut{}, &types.InvalidToken{}, errors.New("no route")} {
 		h, _ := setUp(t, &workflow{err: answer})
 		if _, err := h.handle(t.Context(), in); err != nil {
@@ -147,15 +139,5 @@ func TestTokenIsSecret(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("JOBS_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("JOBS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "JOBS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "JOBS_TABLE")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"testing"
 	"time"
 
@@ -11,16 +10,9 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/job"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T, name string) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 // setUp has the job of events/submitJob.json, submitted at ten.
 func setUp(t *testing.T) handler {
@@ -39,7 +31,7 @@ func TestAnswers(t *testing.T) {
 		"jobStatus-detail": `{"jobId":"job_91fust08gqkdd9vt","kind":"pick-items","reference":"ORD-1001","pieces":3,"status":"SUCCEEDED",
 			"submittedAt":"2026-11-21T10:00:00Z","startedAt":"2026-11-21T10:00:02Z","endedAt":"2026-11-21T10:00:13Z","result":{"totes":1}}`,
 	} {
-		got, err := setUp(t).handle(t.Context(), sample(t, name))
+		got, err := setUp(t).handle(t.Context(), steptest.Sample[Input](t, name))
 		require.NoError(t, err)
 		text, err := json.Marshal(got)
 		require.NoError(t, err)
@@ -51,9 +43,9 @@ func TestAnswers(t *testing.T) {
 // ended, whenever that is.
 func TestAskedByHand(t *testing.T) {
 	h := setUp(t)
-	_, err := h.handle(t.Context(), sample(t, "jobStatus-detail"))
+	_, err := h.handle(t.Context(), steptest.Sample[Input](t, "jobStatus-detail"))
 	require.NoError(t, err)
-	got, err := h.handle(t.Context(), sample(t, "jobStatus-id-alone"))
+	got, err := h.handle(t.Context(), steptest.Sample[Input](t, "jobStatus-id-alone"))
 	require.NoError(t, err)
 	assert.Equal(t, job.Succeeded, got)
 }
@@ -71,15 +63,5 @@ func TestErrors(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("JOBS_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("JOBS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "JOBS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "JOBS_TABLE")
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
 	"testing"
 	"time"
 
@@ -11,16 +9,9 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/job"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T, name string) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp() (handler, *tabletest.DB) {
 	db := tabletest.New(map[string]string{"Jobs": "jobId"})
@@ -29,7 +20,7 @@ func setUp() (handler, *tabletest.DB) {
 
 func TestSubmitsOnce(t *testing.T) {
 	h, db := setUp()
-	in := sample(t, "submitJob")
+	in := steptest.Sample[Input](t, "submitJob")
 	for range 2 {
 		id, err := h.handle(t.Context(), in)
 		require.NoError(t, err)
@@ -47,10 +38,10 @@ func TestBadInput(t *testing.T) {
 		"execution.time": func(in *Input) { in.Execution.Time = time.Time{} },
 		"wait_time":      func(in *Input) { *in.Request.WaitTime = 0 },
 		"job.pieces":     func(in *Input) { in.Request.Job.Pieces = 1e9 },
-		"not known":      func(in *Input) { *in = sample(t, "submitJob-unknown-kind") },
+		"not known":      func(in *Input) { *in = steptest.Sample[Input](t, "submitJob-unknown-kind") },
 	} {
 		h, db := setUp()
-		in := sample(t, "submitJob")
+		in := steptest.Sample[Input](t, "submitJob")
 		change(&in)
 		_, err := h.handle(t.Context(), in)
 		assert.Equal(t, failure.InputMalformed, failure.NameOf(err), want)
@@ -61,15 +52,5 @@ func TestBadInput(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("JOBS_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("JOBS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "JOBS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "JOBS_TABLE")
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/stepworks/stepworks/shared/eventlog"
 	"github.com/stepworks/stepworks/shared/eventlog/eventlogtest"
 	"github.com/stepworks/stepworks/shared/failure"
-	"github.com/stepworks/stepworks/shared/report/reporttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 func TestTellsAJob(t *testing.T) {
 	_, log := eventlogtest.New()
-	_, err := log.Write(t.Context(), reporttest.Sample[eventlog.Event](t, "trackEvent"))
+	_, err := log.Write(t.Context(), steptest.Sample[eventlog.Event](t, "trackEvent"))
 	require.NoError(t, err)
-	in := reporttest.Sample[Input](t, "jobEvents")
+	in := steptest.Sample[Input](t, "jobEvents")
 	for _, job := range []string{in.Job, "arn:aws:states:us-east-1:123456789012:execution:EventDrivenMachine:" + in.Job} {
 		out, err := handler{log}.handle(t.Context(), Input{Job: job})
 		require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestLatest(t *testing.T) {
 		_, err := log.Write(t.Context(), eventlog.Event{ID: fmt.Sprint("e", i), Time: time.Unix(int64(i), 0), DetailType: "start"})
 		require.NoError(t, err)
 	}
-	out, err := handler{log}.handle(t.Context(), reporttest.Sample[Input](t, "jobEvents-latest"))
+	out, err := handler{log}.handle(t.Context(), steptest.Sample[Input](t, "jobEvents-latest"))
 	require.NoError(t, err)
 	require.Len(t, out.Latest, most)
 	assert.Equal(t, "e119", out.Latest[0].Job, "the newest first")
@@ -71,5 +71,5 @@ func TestLargeJobsFit(t *testing.T) {
 }
 
 func TestWire(t *testing.T) {
-	reporttest.Wire(t, func() error { _, err := wire(); return err }, "EVENT_LOG_TABLE")
+	steptest.Wire(t, wire, "EVENT_LOG_TABLE")
 }

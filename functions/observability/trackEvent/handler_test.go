@@ -11,13 +11,13 @@ import (
 	"github.com/stepworks/stepworks/shared/eventlog"
 	"github.com/stepworks/stepworks/shared/eventlog/eventlogtest"
 	"github.com/stepworks/stepworks/shared/failure"
-	"github.com/stepworks/stepworks/shared/report/reporttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
 
 func TestWritesOnceWithoutSecrets(t *testing.T) {
 	db, log := eventlogtest.New()
-	in := reporttest.Sample[eventlog.Event](t, "trackEvent")
+	in := steptest.Sample[eventlog.Event](t, "trackEvent")
 	for range 2 {
 		out, err := handler{log}.handle(t.Context(), in)
 		require.NoError(t, err)
@@ -44,5 +44,5 @@ func TestOnlyEvents(t *testing.T) {
 }
 
 func TestWire(t *testing.T) {
-	reporttest.Wire(t, func() error { _, err := wire(); return err }, "EVENT_LOG_TABLE")
+	steptest.Wire(t, wire, "EVENT_LOG_TABLE")
 }

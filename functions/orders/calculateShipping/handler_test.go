@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,16 +9,9 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T) (in order.Step) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/calculateShipping.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp(address, currency string, pieces ...int64) handler {
 	db := tabletest.New(map[string]string{"Orders": "orderId"})
@@ -48,7 +40,7 @@ func TestAnswers(t *testing.T) {
 		{"a hostile country", `{"country":"../"}`, "USD", []int64{1},
 			`{"deliverable":false,"shippingCost":null,"zone":"","days":0,"reason":"order ORD-3001: shippingAddress.country must be two capital letters such as US, not ../"}`},
 	} {
-		got, err := setUp(c.address, c.currency, c.pieces...).handle(t.Context(), sample(t))
+		got, err := setUp(c.address, c.currency, c.pieces...).handle(t.Context(), steptest.Sample[order.Step](t, "calculateShipping"))
 		require.NoError(t, err, c.what)
 		written, err := json.Marshal(got)
 		require.NoError(t, err)
@@ -63,7 +55,7 @@ func TestAnswers(t *testing.T) {
 // TestMistypedCountry: an address is kept as it came, so anything may stand in it.
 func TestMistypedCountry(t *testing.T) {
 	for _, address := range []string{`{"country":7}`, `{"country":["US"]}`, `{"country":{}}`} {
-		got, err := setUp(address, "USD", 1).handle(t.Context(), sample(t))
+		got, err := setUp(address, "USD", 1).handle(t.Context(), steptest.Sample[order.Step](t, "calculateShipping"))
 		require.NoError(t, err, address)
 		assert.False(t, got.Deliverable, address)
 		assert.NotEmpty(t, got.Reason, address)
@@ -75,21 +67,11 @@ func TestErrors(t *testing.T) {
 		_, err := setUp("", "USD", 1).handle(t.Context(), in)
 		assert.Equal(t, want, failure.NameOf(err))
 	}
-	_, err := setUp("", "USD", 1<<62).handle(t.Context(), sample(t))
+	_, err := setUp("", "USD", 1<<62).handle(t.Context(), steptest.Sample[order.Step](t, "calculateShipping"))
 	assert.ErrorContains(t, err, "more than can be written")
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("ORDERS_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("ORDERS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "ORDERS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"testing"
 	"time"
 
@@ -14,21 +13,14 @@ import (
 	"github.com/stepworks/stepworks/shared/callback/callbacktest"
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T, name string) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 // at is the sample, so long after it.
 func at(t *testing.T, after time.Duration) Input {
 	t.Helper()
-	in := sample(t, "checkApproval")
+	in := steptest.Sample[Input](t, "checkApproval")
 	in.Execution.Time = in.Execution.Time.Add(after)
 	return in
 }
@@ -70,7 +62,7 @@ func TestWaitingForm(t *testing.T) {
 // TestAnswerOnTheWire: a state machine may ask for every field.
 func TestAnswerOnTheWire(t *testing.T) {
 	h, _, _ := setUp()
-	got, err := h.handle(t.Context(), sample(t, "checkApproval"))
+	got, err := h.handle(t.Context(), steptest.Sample[Input](t, "checkApproval"))
 	require.NoError(t, err)
 	written, err := json.Marshal(got)
 	require.NoError(t, err)
@@ -81,7 +73,7 @@ func TestAnswerOnTheWire(t *testing.T) {
 // TestCallbackForm: the token is stored; a decision that was there first answers it.
 func TestCallbackForm(t *testing.T) {
 	h, tasks, _ := setUp()
-	in := sample(t, "checkApproval-callback")
+	in := steptest.Sample[Input](t, "checkApproval-callback")
 	_, err := h.handle(t.Context(), in)
 	require.NoError(t, err)
 	_, answered := tasks.Answer(in.TaskToken)
@@ -104,7 +96,7 @@ func TestCallbackForm(t *testing.T) {
 // TestDeadlineAnswersTheToken: a workflow that asks after the deadline hears so.
 func TestDeadlineAnswersTheToken(t *testing.T) {
 	h, tasks, _ := setUp()
-	_, err := h.handle(t.Context(), sample(t, "checkApproval"))
+	_, err := h.handle(t.Context(), steptest.Sample[Input](t, "checkApproval"))
 	require.NoError(t, err)
 	late := at(t, 60*time.Hour)
 	late.TaskToken = "T"
@@ -116,7 +108,7 @@ func TestDeadlineAnswersTheToken(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	timeless := sample(t, "checkApproval")
+	timeless := steptest.Sample[Input](t, "checkApproval")
 	timeless.Execution.Time = time.Time{}
 	for _, c := range []struct {
 		what string
@@ -138,22 +130,10 @@ func TestErrors(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"ORDERS_TABLE": "x", "APPROVALS_TABLE": "x", "APPROVAL_WAIT": "24h", "APPROVAL_DEADLINE": "72h"} {
-		t.Setenv(name, value)
-	}
-	_, err := wire()
-	require.NoError(t, err)
+	steptest.Wire(t, wire, "ORDERS_TABLE", "APPROVALS_TABLE", "APPROVAL_WAIT=24h", "APPROVAL_DEADLINE=72h")
 	for _, wrong := range []string{"soon", "-1h", "0s"} {
 		t.Setenv("APPROVAL_WAIT", wrong)
-		_, err = wire()
+		_, err := wire()
 		require.ErrorContains(t, err, "such as 24h", wrong)
 	}
-	t.Setenv("APPROVALS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "APPROVALS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,16 +17,9 @@ import (
 	"github.com/stepworks/stepworks/shared/callback/callbacktest"
 	"github.com/stepworks/stepworks/shared/contract"
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T, name string) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp(t *testing.T, orders ...string) (handler, *callbacktest.Tasks, *tabletest.DB) {
 	t.Helper()
@@ -51,7 +43,7 @@ func TestAnswers(t *testing.T) {
 		{"approved again", "decideApproval", []any{200, false, "approved", "alice"}},
 		{"too late to reject", "decideApproval-rejected", []any{409, false, "approved", "alice"}},
 	} {
-		got, err := h.handle(t.Context(), sample(t, c.sample))
+		got, err := h.handle(t.Context(), steptest.Sample[Input](t, c.sample))
 		require.NoError(t, err, c.what)
 		assert.Equal(t, c.want, []any{got.StatusCode, got.Changed, got.Status, got.Approver}, c.what)
 	}
@@ -63,7 +55,7 @@ func TestAnswers(t *testing.T) {
 // TestAsAnEvent: the event's detail is the decision, its time the decision's.
 func TestAsAnEvent(t *testing.T) {
 	h, _, _ := setUp(t, "ORD-4001")
-	said := sample(t, "decideApproval").ApprovalDecidedDetail
+	said := steptest.Sample[Input](t, "decideApproval").ApprovalDecidedDetail
 	got, err := h.handle(t.Context(), Input{Detail: &said, Time: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)})
 	require.NoError(t, err)
 	assert.Equal(t, []any{true, "2026-11-22T08:00:00Z"}, []any{got.Changed, got.DecidedAt})
@@ -125,21 +117,11 @@ func TestBadInput(t *testing.T) {
 		assert.Equal(t, "0 answered, 0 refused, 0 beats", tasks.Count(), what)
 	}
 	h, _, _ := setUp(t)
-	_, err := h.handle(t.Context(), sample(t, "decideApproval"))
+	_, err := h.handle(t.Context(), steptest.Sample[Input](t, "decideApproval"))
 	assert.Equal(t, failure.ApprovalNotFound, failure.NameOf(err))
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("APPROVALS_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("APPROVALS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "APPROVALS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "APPROVALS_TABLE")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -14,6 +13,7 @@ import (
 	"github.com/stepworks/stepworks/shared/bus"
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
 
@@ -29,20 +29,12 @@ func (e *events) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ 
 	return &eventbridge.PutEventsOutput{}, e.err
 }
 
-func sample(t *testing.T) (in order.Step) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/fulfillment.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
-
 // setUp stores order ORD-1001 with this status and stock, for the sample's execution.
 func setUp(t *testing.T, status order.Status, stock string) (handler, *tabletest.DB, *events) {
 	t.Helper()
 	db, e := tabletest.New(map[string]string{"Orders": "orderId"}), &events{}
 	db.Set("Orders", order.Record{OrderID: "ORD-1001", CustomerID: "CUST001", TotalAmount: "1029.98", Currency: "USD", Fingerprint: "f",
-		Status: status, ReservationState: stock, PaymentID: "pay_1", ExecutionID: sample(t).Execution.ID})
+		Status: status, ReservationState: stock, PaymentID: "pay_1", ExecutionID: steptest.Sample[order.Step](t, "fulfillment").Execution.ID})
 	return handler{order.Book{API: db, Orders: "Orders"}, bus.Publisher{API: e, Bus: "ecommerce-orders"}}, db, e
 }
 
@@ -50,7 +42,7 @@ func TestFulfilledOnce(t *testing.T) {
 	h, db, e := setUp(t, order.Paid, order.StockReserved)
 	var first Result
 	for i := range 2 {
-		got, err := h.handle(t.Context(), sample(t))
+		got, err := h.handle(t.Context(), steptest.Sample[order.Step](t, "fulfillment"))
 		require.NoError(t, err)
 		if i == 0 {
 			first = got
@@ -73,7 +65,7 @@ func TestFulfilledOnce(t *testing.T) {
 func TestNotAnnounced(t *testing.T) {
 	h, db, e := setUp(t, order.Paid, order.StockReserved)
 	e.err = errors.New("no route to EventBridge")
-	_, err := h.handle(t.Context(), sample(t))
+	_, err := h.handle(t.Context(), steptest.Sample[order.Step](t, "fulfillment"))
 	require.ErrorIs(t, err, e.err)
 	var r order.Record
 	db.Load("Orders", "ORD-1001", &r)
@@ -81,7 +73,7 @@ func TestNotAnnounced(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	foreign, unknown := sample(t), sample(t)
+	foreign, unknown := steptest.Sample[order.Step](t, "fulfillment"), steptest.Sample[order.Step](t, "fulfillment")
 	foreign.Execution.ID, unknown.OrderID = "another", "ORD-9999"
 	for _, c := range []struct {
 		what   string
@@ -93,9 +85,9 @@ func TestErrors(t *testing.T) {
 		{"nobody's order", order.Paid, order.StockReserved, order.Step{}, failure.InputMalformed},
 		{"unknown order", order.Paid, order.StockReserved, unknown, failure.OrderNotFound},
 		{"another's order", order.Paid, order.StockReserved, foreign, failure.OrderSuperseded},
-		{"not paid", order.Reserved, order.StockReserved, sample(t), failure.OrderSuperseded},
-		{"nothing reserved", order.Paid, "", sample(t), failure.OrderSuperseded},
-		{"closed", order.FulfillmentFailed, order.StockReleased, sample(t), failure.OrderSuperseded},
+		{"not paid", order.Reserved, order.StockReserved, steptest.Sample[order.Step](t, "fulfillment"), failure.OrderSuperseded},
+		{"nothing reserved", order.Paid, "", steptest.Sample[order.Step](t, "fulfillment"), failure.OrderSuperseded},
+		{"closed", order.FulfillmentFailed, order.StockReleased, steptest.Sample[order.Step](t, "fulfillment"), failure.OrderSuperseded},
 	} {
 		h, db, e := setUp(t, c.status, c.stock)
 		before := db.Item("Orders", "ORD-1001")
@@ -110,17 +102,5 @@ func TestErrors(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"ORDERS_TABLE": "x", "EVENT_BUS_NAME": "x"} {
-		t.Setenv(name, value)
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("EVENT_BUS_NAME", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "EVENT_BUS_NAME")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE", "EVENT_BUS_NAME")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"sync"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
 
@@ -20,15 +20,6 @@ func setUp() (handler, *tabletest.DB) {
 	db.Set("Inventory", map[string]any{"productId": "LAPTOP001", "quantity": 5})
 	db.Set("Inventory", map[string]any{"productId": "MOUSE001", "quantity": 100})
 	return handler{order.Book{API: db, Orders: "Orders", Inventory: "Inventory"}}, db
-}
-
-func sample(t *testing.T, name string) order.Step {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in order.Step
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
 }
 
 // place stores an accepted order of these lines for the sample's execution.
@@ -66,7 +57,7 @@ func TestAnswers(t *testing.T) {
 				"availabilityResults":[{"productId":"MOUSE001","available":true,"availableQuantity":100},{"productId":"TABLET001","available":false,"reason":"Product not found"}]}`, 5},
 	} {
 		h, db := setUp()
-		in := sample(t, "inventory")
+		in := steptest.Sample[order.Step](t, "inventory")
 		place(t, h, "ORD-1001", in.Execution, c.lines...)
 		got, err := h.handle(t.Context(), in)
 		require.NoError(t, err, c.what)
@@ -79,7 +70,7 @@ func TestAnswers(t *testing.T) {
 
 func TestAskedAgain(t *testing.T) {
 	h, db := setUp()
-	in := sample(t, "inventory")
+	in := steptest.Sample[order.Step](t, "inventory")
 	place(t, h, "ORD-1001", in.Execution, order.Line{ProductID: "LAPTOP001", Quantity: 5})
 	first, err := h.handle(t.Context(), in)
 	require.NoError(t, err)
@@ -118,7 +109,7 @@ func TestErrors(t *testing.T) {
 	for want, in := range map[failure.Name]order.Step{
 		failure.InputMalformed:  {},
 		failure.OrderNotFound:   {OrderID: "ORD-9999"},
-		failure.OrderSuperseded: sample(t, "inventory"),
+		failure.OrderSuperseded: steptest.Sample[order.Step](t, "inventory"),
 	} {
 		_, err := h.handle(t.Context(), in)
 		assert.Equal(t, want, failure.NameOf(err))
@@ -127,17 +118,5 @@ func TestErrors(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"ORDERS_TABLE": "x", "INVENTORY_TABLE": "x"} {
-		t.Setenv(name, value)
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("INVENTORY_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "INVENTORY_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE", "INVENTORY_TABLE")
 }

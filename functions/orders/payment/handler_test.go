@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"sync"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
 	"github.com/stepworks/stepworks/shared/payment"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
 
@@ -87,7 +87,7 @@ func setUp(t *testing.T, status order.Status) world {
 	book := order.Book{API: db, Orders: "Orders", Inventory: "Inventory"}
 	w.handler = handler{book, w.gateway, bus.Publisher{API: w.events, Bus: "ecommerce-orders"}}
 	db.Set("Orders", order.Record{OrderID: "ORD-1001", CustomerID: "CUST001", TotalAmount: "1029.98", Currency: "USD", Fingerprint: "f",
-		Status: status, ExecutionID: sample(t, "payment").Execution.ID})
+		Status: status, ExecutionID: steptest.Sample[Input](t, "payment").Execution.ID})
 	return w
 }
 
@@ -96,20 +96,12 @@ func (w world) record() (r order.Record) {
 	return r
 }
 
-func sample(t *testing.T, name string) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
-
 const completed = `ecommerce.payments Payment Completed {"orderId":"ORD-1001","status":"success","amount":1029.98,"currency":"USD","paymentId":"pay_1","transactionId":"txn_1","timestamp":1795255200}`
 
 func TestPaid(t *testing.T) {
 	for _, name := range []string{"payment", "payment-order-data"} {
 		w := setUp(t, order.Reserved)
-		got, err := w.handle(t.Context(), sample(t, name))
+		got, err := w.handle(t.Context(), steptest.Sample[Input](t, name))
 		require.NoError(t, err, name)
 		written, err := json.Marshal(got)
 		require.NoError(t, err)
@@ -124,7 +116,7 @@ func TestPaid(t *testing.T) {
 func TestDeclined(t *testing.T) {
 	w := setUp(t, order.Reserved)
 	w.gateway.decline = true
-	got, err := w.handle(t.Context(), sample(t, "payment"))
+	got, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment"))
 	require.NoError(t, err, "a decline is an answer")
 	written, err := json.Marshal(got)
 	require.NoError(t, err)
@@ -138,9 +130,9 @@ func TestDeclined(t *testing.T) {
 // announce at least once.
 func TestTakenOnce(t *testing.T) {
 	w := setUp(t, order.Reserved)
-	first, err := w.handle(t.Context(), sample(t, "payment"))
+	first, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment"))
 	require.NoError(t, err)
-	again, err := w.handle(t.Context(), sample(t, "payment"))
+	again, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment"))
 	require.NoError(t, err)
 	assert.Equal(t, first, again)
 	assert.Equal(t, 1, w.gateway.asked)
@@ -150,7 +142,7 @@ func TestTakenOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			got, err := w.handle(t.Context(), sample(t, "payment"))
+			got, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment"))
 			assert.NoError(t, err)
 			assert.Equal(t, first, got)
 		})
@@ -164,11 +156,11 @@ func TestTakenOnce(t *testing.T) {
 func TestNotAnnounced(t *testing.T) {
 	w := setUp(t, order.Reserved)
 	w.events.err = errors.New("no route to EventBridge")
-	_, err := w.handle(t.Context(), sample(t, "payment"))
+	_, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment"))
 	require.Error(t, err)
 	assert.Equal(t, order.Paid, w.record().Status)
 	w.events.err = nil
-	_, err = w.handle(t.Context(), sample(t, "payment"))
+	_, err = w.handle(t.Context(), steptest.Sample[Input](t, "payment"))
 	require.NoError(t, err)
 	assert.Equal(t, 1, w.gateway.asked)
 	assert.Equal(t, []string{completed}, w.events.details)
@@ -183,7 +175,7 @@ func TestClosedMeanwhile(t *testing.T) {
 		r.Status = order.PaymentFailed
 		w.db.Set("Orders", r)
 	}
-	_, err := w.handle(t.Context(), sample(t, "payment"))
+	_, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment"))
 	assert.Equal(t, failure.OrderSuperseded, failure.NameOf(err))
 	assert.Empty(t, w.gateway.ledger)
 	assert.Empty(t, w.events.details)
@@ -198,14 +190,14 @@ func TestTakenOverMeanwhile(t *testing.T) {
 		r.ExecutionID = "another"
 		w.db.Set("Orders", r)
 	}
-	_, err := w.handle(t.Context(), sample(t, "payment"))
+	_, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment"))
 	assert.Equal(t, failure.OrderSuperseded, failure.NameOf(err))
 	assert.Equal(t, map[string]int{"ORD-1001": 102998}, w.gateway.ledger)
 }
 
 func TestErrors(t *testing.T) {
 	in := func(change func(*Input)) Input {
-		i := sample(t, "payment")
+		i := steptest.Sample[Input](t, "payment")
 		change(&i)
 		return i
 	}
@@ -222,11 +214,11 @@ func TestErrors(t *testing.T) {
 		{"another amount", order.Reserved, in(func(i *Input) { i.Amount = "1029.99" }), nil, failure.PaymentAmountMismatch},
 		{"a hostile amount", order.Reserved, in(func(i *Input) { i.Amount = "1e999999999" }), nil, failure.PaymentAmountMismatch},
 		{"another's order", order.Reserved, in(func(i *Input) { i.Execution.ID = "another" }), nil, failure.OrderSuperseded},
-		{"a failed order", order.OutOfStock, sample(t, "payment"), nil, failure.OrderSuperseded},
-		{"gateway down", order.Reserved, sample(t, "payment"), errors.New("502"), failure.TransientUnavailable},
-		{"time ran out", order.Reserved, sample(t, "payment"), context.DeadlineExceeded, failure.TransientTimeout},
-		{"refund of a paid order", order.Paid, sample(t, "payment-refund"), nil, failure.OrderSuperseded},
-		{"refund, gateway down", order.FulfillmentFailed, sample(t, "payment-refund"), errors.New("502"), failure.TransientUnavailable},
+		{"a failed order", order.OutOfStock, steptest.Sample[Input](t, "payment"), nil, failure.OrderSuperseded},
+		{"gateway down", order.Reserved, steptest.Sample[Input](t, "payment"), errors.New("502"), failure.TransientUnavailable},
+		{"time ran out", order.Reserved, steptest.Sample[Input](t, "payment"), context.DeadlineExceeded, failure.TransientTimeout},
+		{"refund of a paid order", order.Paid, steptest.Sample[Input](t, "payment-refund"), nil, failure.OrderSuperseded},
+		{"refund, gateway down", order.FulfillmentFailed, steptest.Sample[Input](t, "payment-refund"), errors.New("502"), failure.TransientUnavailable},
 	} {
 		w := setUp(t, c.status)
 		w.gateway.err = c.gateway
@@ -246,7 +238,7 @@ func TestRefund(t *testing.T) {
 		w.gateway.ledger["ORD-1001"] = 102998
 		var first Result
 		for range 2 {
-			got, err := w.handle(t.Context(), sample(t, "payment-refund"))
+			got, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment-refund"))
 			require.NoError(t, err)
 			assert.Equal(t, "refunded", got.Status)
 			if first == (Result{}) {
@@ -262,7 +254,7 @@ func TestRefund(t *testing.T) {
 
 // TestRecord: an external gateway has charged, and called back, perhaps twice.
 func TestRecord(t *testing.T) {
-	in := sample(t, "payment-record")
+	in := steptest.Sample[Input](t, "payment-record")
 	w := setUp(t, order.Reserved)
 	for range 2 {
 		got, err := w.handle(t.Context(), in)
@@ -286,7 +278,7 @@ func TestRecord(t *testing.T) {
 func TestRecordTooLate(t *testing.T) {
 	w := setUp(t, order.PaymentFailed)
 	w.gateway.ledger["ORD-1001"] = 102998
-	_, err := w.handle(t.Context(), sample(t, "payment-record"))
+	_, err := w.handle(t.Context(), steptest.Sample[Input](t, "payment-record"))
 	assert.Equal(t, failure.OrderSuperseded, failure.NameOf(err))
 	assert.Empty(t, w.gateway.ledger)
 	assert.Empty(t, w.events.details)
@@ -294,17 +286,5 @@ func TestRecordTooLate(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"ORDERS_TABLE": "x", "EVENT_BUS_NAME": "x", "PAYMENT_DELAY": "2s", "PAYMENT_DECLINE_PERCENT": "10"} {
-		t.Setenv(name, value)
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("PAYMENT_DECLINE_PERCENT", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "PAYMENT_DECLINE_PERCENT")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE", "EVENT_BUS_NAME", "PAYMENT_DELAY=2s", "PAYMENT_DECLINE_PERCENT=10")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,16 +16,9 @@ import (
 	"github.com/stepworks/stepworks/shared/contract"
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T, name string) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp(t *testing.T, orders ...string) (handler, *callbacktest.Tasks, *tabletest.DB) {
 	t.Helper()
@@ -64,7 +56,7 @@ func TestAnswers(t *testing.T) {
 		h, tasks, _ := setUp(t, "ORD-6001")
 		tasks.Over["token of ORD-6001"] = c.over
 		for _, call := range c.calls {
-			got, err := h.handle(t.Context(), sample(t, call.sample))
+			got, err := h.handle(t.Context(), steptest.Sample[Input](t, call.sample))
 			require.NoError(t, err, c.what)
 			assert.Equal(t, Result{200, "ORD-6001", call.outcome, call.status}, got, c.what)
 		}
@@ -156,22 +148,12 @@ func TestBadInput(t *testing.T) {
 	}
 	for _, name := range []string{"paymentCallback", "paymentCallback-failed", "paymentCallback-processing"} {
 		h, _, _ := setUp(t)
-		_, err := h.handle(t.Context(), sample(t, name))
+		_, err := h.handle(t.Context(), steptest.Sample[Input](t, name))
 		assert.Equal(t, failure.CallbackNotFound, failure.NameOf(err), "%s: nobody asked", name)
 	}
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("CALLBACK_TOKENS_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("CALLBACK_TOKENS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "CALLBACK_TOKENS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "CALLBACK_TOKENS_TABLE")
 }

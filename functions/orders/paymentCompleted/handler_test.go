@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,16 +8,9 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/paymentCompleted.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp() (handler, *tabletest.DB) {
 	db := tabletest.New(map[string]string{"Orders": "orderId"})
@@ -30,7 +21,7 @@ func setUp() (handler, *tabletest.DB) {
 func TestConfirmedOnce(t *testing.T) {
 	h, db := setUp()
 	for _, first := range []bool{true, false} {
-		got, err := h.handle(t.Context(), sample(t))
+		got, err := h.handle(t.Context(), steptest.Sample[Input](t, "paymentCompleted"))
 		require.NoError(t, err)
 		assert.Equal(t, Result{"ORD-1001", first}, got)
 	}
@@ -48,7 +39,7 @@ func TestErrors(t *testing.T) {
 		failure.InputMalformed:        func(in *Input) { in.Detail.OrderID = "" },
 	} {
 		h, db := setUp()
-		in := sample(t)
+		in := steptest.Sample[Input](t, "paymentCompleted")
 		change(&in)
 		_, err := h.handle(t.Context(), in)
 		if assert.Error(t, err, want) {
@@ -59,7 +50,7 @@ func TestErrors(t *testing.T) {
 		assert.Empty(t, r.PaymentConfirmedAt, want)
 	}
 	h, _ := setUp()
-	in := sample(t)
+	in := steptest.Sample[Input](t, "paymentCompleted")
 	in.Detail.Amount = ""
 	_, err := h.handle(t.Context(), in)
 	assert.Equal(t, failure.InputMalformed, failure.NameOf(err), "no amount is not any amount")
@@ -67,17 +58,5 @@ func TestErrors(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"ORDERS_TABLE": "x"} {
-		t.Setenv(name, value)
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("ORDERS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "ORDERS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stepworks/stepworks/shared/feed"
 	"github.com/stepworks/stepworks/shared/order"
 	"github.com/stepworks/stepworks/shared/payment"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 // events is an EventBridge that records details, and may be out of order.
@@ -89,20 +90,8 @@ func TestNoBus(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"EVENT_BUS_NAME": "x", "PAYMENT_DELAY": "2s", "PAYMENT_DECLINE_PERCENT": "10"} {
-		t.Setenv(name, value)
-	}
-	_, err := wire()
-	require.NoError(t, err)
+	steptest.Wire(t, wire, "EVENT_BUS_NAME", "PAYMENT_DELAY=2s", "PAYMENT_DECLINE_PERCENT=10")
 	t.Setenv("PAYMENT_DECLINE_PERCENT", "all")
-	_, err = wire()
+	_, err := wire()
 	require.ErrorContains(t, err, "declined payments")
-	t.Setenv("EVENT_BUS_NAME", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "EVENT_BUS_NAME")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
 }

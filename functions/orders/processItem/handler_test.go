@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
 
@@ -27,14 +27,6 @@ func setUp() (handler, *tabletest.DB) {
 	return handler{db, "Inventory", "Idempotency"}, db
 }
 
-func sample(t *testing.T) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/processItem.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
-
 func left(db *tabletest.DB) int64 {
 	var r row
 	db.Load("Inventory", "LAPTOP001", &r)
@@ -44,14 +36,14 @@ func left(db *tabletest.DB) int64 {
 func TestBookedOnce(t *testing.T) {
 	h, db := setUp()
 	for _, status := range []string{processed, repeated} {
-		got, err := h.handle(t.Context(), sample(t))
+		got, err := h.handle(t.Context(), steptest.Sample[Input](t, "processItem"))
 		require.NoError(t, err)
 		assert.Equal(t, Result{ItemID: "delivery-1", ProductID: "LAPTOP001", Status: status}, got)
 		assert.EqualValues(t, 60, left(db))
 	}
 	var b booking
 	assert.True(t, db.Load("Idempotency", "batch#goods-in-1#delivery-1", &b))
-	assert.EqualValues(t, sample(t).Execution.Time.Add(kept).Unix(), b.ExpiresAt)
+	assert.EqualValues(t, steptest.Sample[Input](t, "processItem").Execution.Time.Add(kept).Unix(), b.ExpiresAt)
 }
 
 // TestItems: a bad item is an answer that says what would be right, and moves nothing.
@@ -76,7 +68,7 @@ func TestItems(t *testing.T) {
 		`{"itemId":"a","productId":"` + strings.Repeat("x", 1<<20) + `","quantity":1}`:      "productId must have",
 	} {
 		h, db := setUp()
-		in := sample(t)
+		in := steptest.Sample[Input](t, "processItem")
 		in.Item = json.RawMessage(item)
 		got, err := h.handle(t.Context(), in)
 		require.NoError(t, err)
@@ -91,7 +83,7 @@ func TestItems(t *testing.T) {
 // TestOneIdOneMeaning: a second item of the same id is not taken for the first.
 func TestOneIdOneMeaning(t *testing.T) {
 	h, db := setUp()
-	in := sample(t)
+	in := steptest.Sample[Input](t, "processItem")
 	_, err := h.handle(t.Context(), in)
 	require.NoError(t, err)
 	in.Item = json.RawMessage(`{"itemId":"delivery-1","productId":"LAPTOP001","quantity":-60}`)
@@ -112,7 +104,10 @@ func TestManyAtOnce(t *testing.T) {
 	h, db := setUp()
 	var wg sync.WaitGroup
 	for range 20 {
-		wg.Go(func() { _, err := h.handle(t.Context(), sample(t)); assert.NoError(t, err) })
+		wg.Go(func() {
+			_, err := h.handle(t.Context(), steptest.Sample[Input](t, "processItem"))
+			assert.NoError(t, err)
+		})
 	}
 	wg.Wait()
 	assert.EqualValues(t, 60, left(db))
@@ -120,27 +115,16 @@ func TestManyAtOnce(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	h, db := setUp()
-	in := sample(t)
+	in := steptest.Sample[Input](t, "processItem")
 	in.BatchID = ""
 	_, err := h.handle(t.Context(), in)
 	assert.Equal(t, failure.InputMalformed, failure.NameOf(err))
 	db.Before = func(context.Context, string) error { return errors.New("no route") }
-	_, err = h.handle(t.Context(), sample(t))
+	_, err = h.handle(t.Context(), steptest.Sample[Input](t, "processItem"))
 	assert.ErrorContains(t, err, "no route")
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("INVENTORY_TABLE", "x")
-	t.Setenv("IDEMPOTENCY_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("IDEMPOTENCY_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "IDEMPOTENCY_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "INVENTORY_TABLE", "IDEMPOTENCY_TABLE")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,28 +9,21 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T, name string) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func setUp(t *testing.T, status order.Status) (handler, *tabletest.DB) {
 	t.Helper()
 	db := tabletest.New(map[string]string{"Orders": "orderId"})
-	db.Set("Orders", order.Record{OrderID: "ORD-3001", CustomerID: "CUST001", Status: status, Currency: "USD", ExecutionID: sample(t, "processResults").Execution.ID})
+	db.Set("Orders", order.Record{OrderID: "ORD-3001", CustomerID: "CUST001", Status: status, Currency: "USD", ExecutionID: steptest.Sample[Input](t, "processResults").Execution.ID})
 	return handler{order.Book{API: db, Orders: "Orders"}}, db
 }
 
 // answers are the branches' answers of the sample, with one of them changed.
 func answers(t *testing.T, branch int, with string) Input {
 	t.Helper()
-	in := sample(t, "processResults")
+	in := steptest.Sample[Input](t, "processResults")
 	in.Results[branch] = json.RawMessage(with)
 	return in
 }
@@ -39,7 +31,7 @@ func answers(t *testing.T, branch int, with string) Input {
 func TestAccepted(t *testing.T) {
 	h, db := setUp(t, order.Reserved)
 	for range 2 {
-		got, err := h.handle(t.Context(), sample(t, "processResults"))
+		got, err := h.handle(t.Context(), steptest.Sample[Input](t, "processResults"))
 		require.NoError(t, err)
 		written, err := json.Marshal(got)
 		require.NoError(t, err)
@@ -57,7 +49,7 @@ func TestRefused(t *testing.T) {
 		failure string
 		reason  string
 	}{
-		{sample(t, "processResults-refused"), order.Rejected, "CustomerRefused", "the last 3 payments of the customer failed"},
+		{steptest.Sample[Input](t, "processResults-refused"), order.Rejected, "CustomerRefused", "the last 3 payments of the customer failed"},
 		{answers(t, 2, `{"deliverable":false,"shippingCost":null,"reason":"nobody ships to XK"}`), order.Rejected, "ShippingUnavailable", "nobody ships to XK"},
 		{answers(t, 0, `{"orderId":"ORD-3001","inventoryAvailable":false,"error":"LAPTOP001: Insufficient stock. Available: 0"}`), order.OutOfStock, "InsufficientInventory", "LAPTOP001: Insufficient stock. Available: 0"},
 	} {
@@ -72,11 +64,11 @@ func TestRefused(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	less := sample(t, "processResults")
+	less := steptest.Sample[Input](t, "processResults")
 	less.Results = less.Results[:2]
-	more := sample(t, "processResults")
+	more := steptest.Sample[Input](t, "processResults")
 	more.Results = append(more.Results, json.RawMessage(`{}`))
-	stranger := sample(t, "processResults")
+	stranger := steptest.Sample[Input](t, "processResults")
 	stranger.Execution.ID = "another"
 	for _, c := range []struct {
 		what   string
@@ -94,8 +86,8 @@ func TestErrors(t *testing.T) {
 		{"about another order", order.Reserved, answers(t, 0, `{"orderId":"ORD-1","inventoryAvailable":true}`), failure.InputMalformed},
 		{"a hostile cost", order.Reserved, answers(t, 2, `{"deliverable":true,"shippingCost":1e999999999,"currency":"USD"}`), failure.InputMalformed},
 		{"another's order", order.Reserved, stranger, failure.OrderSuperseded},
-		{"not reserved", order.Validated, sample(t, "processResults"), failure.OrderSuperseded},
-		{"closed meanwhile", order.Rejected, sample(t, "processResults"), failure.OrderSuperseded},
+		{"not reserved", order.Validated, steptest.Sample[Input](t, "processResults"), failure.OrderSuperseded},
+		{"closed meanwhile", order.Rejected, steptest.Sample[Input](t, "processResults"), failure.OrderSuperseded},
 	} {
 		h, db := setUp(t, c.status)
 		_, err := h.handle(t.Context(), c.in)
@@ -110,15 +102,5 @@ func TestErrors(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("ORDERS_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("ORDERS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "ORDERS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"sync"
 	"testing"
 
@@ -11,23 +10,16 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
-
-func sample(t *testing.T) (in Input) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/releaseInventory.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 // setUp stores order ORD-1016 of two laptops and a mouse, for the sample's execution.
 func setUp(t *testing.T, status order.Status, stock string) (handler, *tabletest.DB) {
 	t.Helper()
 	db := tabletest.New(map[string]string{"Orders": "orderId", "Inventory": "productId"})
 	db.Set("Inventory", map[string]any{"productId": "LAPTOP001", "quantity": 48})
-	db.Set("Orders", order.Record{OrderID: "ORD-1016", Status: status, ReservationState: stock, ReservationID: "rsv_1", ExecutionID: sample(t).Execution.ID,
+	db.Set("Orders", order.Record{OrderID: "ORD-1016", Status: status, ReservationState: stock, ReservationID: "rsv_1", ExecutionID: steptest.Sample[Input](t, "releaseInventory").Execution.ID,
 		Items: []order.RecordLine{{ProductID: "LAPTOP001", Quantity: 1}, {ProductID: "MOUSE001", Quantity: 1}, {ProductID: "LAPTOP001", Quantity: 1}}})
 	return handler{order.Book{API: db, Orders: "Orders", Inventory: "Inventory"}}, db
 }
@@ -61,7 +53,7 @@ func TestAnswers(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 { // three at once, as after a timeout of the first two
 			wg.Go(func() {
-				got, err := h.handle(t.Context(), sample(t))
+				got, err := h.handle(t.Context(), steptest.Sample[Input](t, "releaseInventory"))
 				if assert.NoError(t, err, c.what) {
 					written, err := json.Marshal(got)
 					assert.NoError(t, err)
@@ -76,7 +68,7 @@ func TestAnswers(t *testing.T) {
 
 func TestWhyIsWrittenDown(t *testing.T) {
 	h, db := setUp(t, order.Reserved, order.StockReserved)
-	_, err := h.handle(t.Context(), sample(t))
+	_, err := h.handle(t.Context(), steptest.Sample[Input](t, "releaseInventory"))
 	require.NoError(t, err)
 	var r order.Record
 	db.Load("Orders", "ORD-1016", &r)
@@ -85,7 +77,7 @@ func TestWhyIsWrittenDown(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	change := func(f func(*Input)) Input {
-		in := sample(t)
+		in := steptest.Sample[Input](t, "releaseInventory")
 		f(&in)
 		return in
 	}
@@ -111,17 +103,5 @@ func TestErrors(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"ORDERS_TABLE": "x", "INVENTORY_TABLE": "x"} {
-		t.Setenv(name, value)
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("INVENTORY_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "INVENTORY_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE", "INVENTORY_TABLE")
 }

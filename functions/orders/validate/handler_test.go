@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"sync"
 	"testing"
 
@@ -13,22 +12,13 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
 
 func setUp() (handler, *tabletest.DB) {
 	db := tabletest.New(map[string]string{"Orders": "orderId"})
 	return handler{book: order.Book{API: db, Orders: "Orders"}}, db
-}
-
-// submission reads a sample of events/.
-func submission(t *testing.T, name string) order.Submission {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var s order.Submission
-	require.NoError(t, json.Unmarshal(text, &s))
-	return s
 }
 
 func TestSamples(t *testing.T) {
@@ -48,7 +38,7 @@ func TestSamples(t *testing.T) {
 			"error":"totalAmount is 1000.00, but the items add up to 1029.98","duplicate":false,"orderStatus":"","failure":"","approvalRequired":false}`},
 	} {
 		h, db := setUp()
-		got, err := h.handle(t.Context(), submission(t, c.sample))
+		got, err := h.handle(t.Context(), steptest.Sample[order.Submission](t, c.sample))
 		require.NoError(t, err, c.sample)
 		assert.NotEmpty(t, got.ValidationTimestamp, c.sample)
 		got.ValidationTimestamp = ""
@@ -69,8 +59,8 @@ func TestSamples(t *testing.T) {
 // execution's time everything else.
 func TestTimeIsTheCallers(t *testing.T) {
 	h, db := setUp()
-	s := submission(t, "validate-order-created")
-	s.Execution = submission(t, "validate").Execution
+	s := steptest.Sample[order.Submission](t, "validate-order-created")
+	s.Execution = steptest.Sample[order.Submission](t, "validate").Execution
 	got, err := h.handle(t.Context(), s)
 	require.NoError(t, err)
 	assert.Equal(t, "2026-11-21T10:00:00Z", got.ValidationTimestamp)
@@ -84,7 +74,7 @@ func TestTimeIsTheCallers(t *testing.T) {
 // works at the order, the others are told that they do not.
 func TestDeliveredThreeTimes(t *testing.T) {
 	h, _ := setUp()
-	s := submission(t, "validate")
+	s := steptest.Sample[order.Submission](t, "validate")
 	var owners, duplicates int
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -111,7 +101,7 @@ func TestDeliveredThreeTimes(t *testing.T) {
 // TestReplay: what an order came to is what a later delivery is told.
 func TestReplay(t *testing.T) {
 	h, db := setUp()
-	s := submission(t, "validate")
+	s := steptest.Sample[order.Submission](t, "validate")
 	_, err := h.handle(t.Context(), s)
 	require.NoError(t, err)
 	var r order.Record
@@ -129,7 +119,7 @@ func TestReplay(t *testing.T) {
 // TestIdUsedTwice: a good order is not clobbered by another of the same id.
 func TestIdUsedTwice(t *testing.T) {
 	h, db := setUp()
-	s := submission(t, "validate")
+	s := steptest.Sample[order.Submission](t, "validate")
 	_, err := h.handle(t.Context(), s)
 	require.NoError(t, err)
 	before := db.Item("Orders", "ORD-1001")
@@ -145,26 +135,14 @@ func TestIdUsedTwice(t *testing.T) {
 func TestFault(t *testing.T) {
 	h, db := setUp()
 	db.Before = func(context.Context, string) error { return context.DeadlineExceeded }
-	_, err := h.handle(t.Context(), submission(t, "validate"))
+	_, err := h.handle(t.Context(), steptest.Sample[order.Submission](t, "validate"))
 	assert.Equal(t, failure.TransientTimeout, failure.NameOf(err))
 	assert.True(t, errors.Is(err, context.DeadlineExceeded))
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for name, value := range map[string]string{"ORDERS_TABLE": "x", "APPROVAL_THRESHOLD": "0"} {
-		t.Setenv(name, value)
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("ORDERS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "ORDERS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE", "APPROVAL_THRESHOLD=0")
 }
 
 // TestThreshold: an order above it is accepted, and waits for somebody's approval.
@@ -184,7 +162,7 @@ func TestThreshold(t *testing.T) {
 	} {
 		h, db := setUp()
 		h.threshold = c.threshold
-		in := submission(t, "validate")
+		in := steptest.Sample[order.Submission](t, "validate")
 		_, err := h.handle(t.Context(), in)
 		require.NoError(t, err, c.what)
 		var r order.Record

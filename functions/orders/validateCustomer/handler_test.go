@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/order"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
@@ -38,14 +37,6 @@ func (x index) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dyna
 		out.Items = append(out.Items, table.Item(item))
 	}
 	return out, x.err
-}
-
-func sample(t *testing.T) (in order.Step) {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/validateCustomer.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
 }
 
 // past makes a history of n orders of each status given.
@@ -82,7 +73,7 @@ func TestAnswers(t *testing.T) {
 		{"three declined", append(times(3, order.PaymentFailed), times(5, order.Fulfilled)...), 8, "the last 3 payments of the customer failed"},
 		{"three declined, and then one paid", append(times(1, order.Fulfilled), times(3, order.PaymentFailed)...), 4, ""},
 	} {
-		got, err := setUp(t, c.history, nil).handle(t.Context(), sample(t))
+		got, err := setUp(t, c.history, nil).handle(t.Context(), steptest.Sample[order.Step](t, "validateCustomer"))
 		require.NoError(t, err, c.what)
 		assert.Equal(t, Result{200, "ORD-3001", "CUST001", c.reason == "", c.known, c.reason}, got, c.what)
 	}
@@ -97,7 +88,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"nobody's order", order.Step{}, nil, failure.InputMalformed},
 		{"unknown order", order.Step{OrderID: "ORD-9999"}, nil, failure.OrderNotFound},
-		{"index out of order", sample(t), errors.New("no route to DynamoDB"), failure.InternalUnexpected},
+		{"index out of order", steptest.Sample[order.Step](t, "validateCustomer"), errors.New("no route to DynamoDB"), failure.InternalUnexpected},
 	} {
 		_, err := setUp(t, nil, c.err).handle(t.Context(), c.in)
 		assert.Equal(t, c.want, failure.NameOf(err), c.what)
@@ -106,15 +97,5 @@ func TestErrors(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("ORDERS_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("ORDERS_TABLE", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "ORDERS_TABLE")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "ORDERS_TABLE")
 }

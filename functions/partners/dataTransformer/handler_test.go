@@ -12,6 +12,7 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/object/objecttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 const output = "work/partners/acme/REQ-9001.jsonl"
@@ -156,15 +157,5 @@ func TestUploadFails(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("PARTNER_BUCKET", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("PARTNER_BUCKET", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "PARTNER_BUCKET")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "PARTNER_BUCKET")
 }

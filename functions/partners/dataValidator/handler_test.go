@@ -15,6 +15,7 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/object/objecttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
 
@@ -173,16 +174,5 @@ func TestFault(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("PARTNER_BUCKET", "x")
-	t.Setenv("IDEMPOTENCY_TABLE", "x")
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("PARTNER_BUCKET", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "PARTNER_BUCKET")
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "PARTNER_BUCKET", "IDEMPOTENCY_TABLE")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/report"
 	"github.com/stepworks/stepworks/shared/report/reporttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 func ask(t *testing.T, w *reporttest.World, in Input) []string {
@@ -34,7 +35,7 @@ func ask(t *testing.T, w *reporttest.World, in Input) []string {
 
 func TestNames(t *testing.T) {
 	w := reporttest.New(t)
-	in := reporttest.Sample[Input](t, "getMultiple")
+	in := steptest.Sample[Input](t, "getMultiple")
 	first := ask(t, w, in)
 	assert.Len(t, first, 5)
 	assert.Equal(t, first, ask(t, w, in), "the same event again names the same people")
@@ -43,13 +44,13 @@ func TestNames(t *testing.T) {
 	assert.NotEqual(t, first, drawn, "the execution is the seed, if none is given")
 	assert.Equal(t, drawn, ask(t, w, in))
 
-	assert.Equal(t, []string{"Ana María", "Ana María", `O'Hara/"Bob"`, "李小龍"}, ask(t, w, reporttest.Sample[Input](t, "getMultiple-names")))
-	assert.Empty(t, ask(t, w, reporttest.Sample[Input](t, "getMultiple-nobody")))
+	assert.Equal(t, []string{"Ana María", "Ana María", `O'Hara/"Bob"`, "李小龍"}, ask(t, w, steptest.Sample[Input](t, "getMultiple-names")))
+	assert.Empty(t, ask(t, w, steptest.Sample[Input](t, "getMultiple-nobody")))
 }
 
 func TestUsualNumber(t *testing.T) {
 	w := reporttest.New(t)
-	in := reporttest.Sample[Input](t, "getMultiple")
+	in := steptest.Sample[Input](t, "getMultiple")
 	in.Detail.Request.NumberOfPeople = nil
 	seen := map[int]bool{}
 	for seed := range int64(400) {
@@ -61,7 +62,7 @@ func TestUsualNumber(t *testing.T) {
 
 func TestMany(t *testing.T) {
 	w := reporttest.New(t)
-	in := reporttest.Sample[Input](t, "getMultiple")
+	in := steptest.Sample[Input](t, "getMultiple")
 	*in.Detail.Request.NumberOfPeople = report.MaxPeople
 	names := ask(t, w, in)
 	assert.Len(t, names, report.MaxPeople)
@@ -85,7 +86,7 @@ func TestRefusalsFailTheTask(t *testing.T) {
 		},
 	} {
 		w := reporttest.New(t)
-		in := reporttest.Sample[Input](t, "getMultiple")
+		in := steptest.Sample[Input](t, "getMultiple")
 		change(&in)
 		_, err := handler{w.Out}.handle(t.Context(), in)
 		require.NoError(t, err, want)
@@ -106,10 +107,10 @@ func TestRefusalsFailTheTask(t *testing.T) {
 func TestBusBroken(t *testing.T) {
 	w := reporttest.New(t)
 	w.Refuse(errors.New("broken"))
-	_, err := handler{w.Out}.handle(t.Context(), reporttest.Sample[Input](t, "getMultiple"))
+	_, err := handler{w.Out}.handle(t.Context(), steptest.Sample[Input](t, "getMultiple"))
 	require.Error(t, err, "Lambda tries again")
 }
 
 func TestWire(t *testing.T) {
-	reporttest.Wire(t, func() error { _, err := wire(); return err }, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME")
+	steptest.Wire(t, wire, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME")
 }

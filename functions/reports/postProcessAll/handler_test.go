@@ -15,13 +15,14 @@ import (
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/report"
 	"github.com/stepworks/stepworks/shared/report/reporttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 // setUp puts everybody's document into the bucket; person i has had i cookies.
 func setUp(t testing.TB, names []string) (handler, *reporttest.World, Input) {
 	t.Helper()
 	w := reporttest.New(t)
-	in := reporttest.Sample[Input](t, "postProcessAll")
+	in := steptest.Sample[Input](t, "postProcessAll")
 	if names != nil {
 		in.Detail.Names = names
 	}
@@ -142,5 +143,5 @@ func heap() uint64 {
 }
 
 func TestWire(t *testing.T) {
-	reporttest.Wire(t, func() error { _, err := wire(); return err }, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME", "BUCKET")
+	steptest.Wire(t, wire, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME", "BUCKET")
 }

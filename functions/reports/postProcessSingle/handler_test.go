@@ -13,6 +13,7 @@ import (
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/report"
 	"github.com/stepworks/stepworks/shared/report/reporttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 const basic = "4f1c9a52-report-1/basic-003-heather-west.json"
@@ -21,7 +22,7 @@ const basic = "4f1c9a52-report-1/basic-003-heather-west.json"
 func setUp(t *testing.T) (handler, *reporttest.World, Input) {
 	t.Helper()
 	w := reporttest.New(t)
-	in := reporttest.Sample[Input](t, "postProcessSingle")
+	in := steptest.Sample[Input](t, "postProcessSingle")
 	w.Bucket.Set(basic, `{"name":"Heather West","company":"C","city":"T"}`)
 	link, err := w.Bucket.Link(t.Context(), basic, time.Minute)
 	require.NoError(t, err)
@@ -85,7 +86,7 @@ func TestFailures(t *testing.T) {
 		passes bool
 	}{
 		"elsewhere": {func(in *Input) {
-			in.Detail.Profile = reporttest.Sample[Input](t, "postProcessSingle-elsewhere").Detail.Profile
+			in.Detail.Profile = steptest.Sample[Input](t, "postProcessSingle-elsewhere").Detail.Profile
 		}, 0, failure.InputMalformed, false},
 		"no execution": {func(in *Input) { in.Detail.Execution = "x" }, 0, failure.InputMalformed, false},
 		"no name":      {func(in *Input) { in.Detail.Name = "" }, 0, failure.InputMalformed, false},
@@ -112,5 +113,5 @@ func TestFailures(t *testing.T) {
 }
 
 func TestWire(t *testing.T) {
-	reporttest.Wire(t, func() error { _, err := wire(); return err }, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME", "BUCKET")
+	steptest.Wire(t, wire, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME", "BUCKET")
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/report"
 	"github.com/stepworks/stepworks/shared/report/reporttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 func TestProfile(t *testing.T) {
 	w := reporttest.New(t)
 	h := handler{w.Out, w.Bucket.Bucket}
-	in := reporttest.Sample[Input](t, "processSingle")
+	in := steptest.Sample[Input](t, "processSingle")
 	var texts []string
 	for range 2 {
 		_, err := h.handle(t.Context(), in)
@@ -62,7 +63,7 @@ func TestFailures(t *testing.T) {
 	} {
 		w := reporttest.New(t)
 		w.Bucket.Fail(func(string, string) int { return c.status })
-		in := reporttest.Sample[Input](t, "processSingle")
+		in := steptest.Sample[Input](t, "processSingle")
 		c.change(&in)
 		_, err := handler{w.Out, w.Bucket.Bucket}.handle(t.Context(), in)
 		if c.passes {
@@ -78,5 +79,5 @@ func TestFailures(t *testing.T) {
 }
 
 func TestWire(t *testing.T) {
-	reporttest.Wire(t, func() error { _, err := wire(); return err }, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME", "BUCKET")
+	steptest.Wire(t, wire, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME", "BUCKET")
 }

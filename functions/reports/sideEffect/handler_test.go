@@ -12,6 +12,7 @@ import (
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/report"
 	"github.com/stepworks/stepworks/shared/report/reporttest"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 )
 
 const basic = "4f1c9a52-report-1/basic-003-heather-west.json"
@@ -19,7 +20,7 @@ const basic = "4f1c9a52-report-1/basic-003-heather-west.json"
 func setUp(t *testing.T) (handler, *reporttest.World, Input) {
 	t.Helper()
 	w := reporttest.New(t)
-	in := reporttest.Sample[Input](t, "sideEffect")
+	in := steptest.Sample[Input](t, "sideEffect")
 	w.Bucket.Set(basic, `{"name":"Heather West"}`)
 	link, err := w.Bucket.Link(t.Context(), basic, time.Minute)
 	require.NoError(t, err)
@@ -68,5 +69,5 @@ func TestFailuresAreLambdas(t *testing.T) {
 }
 
 func TestWire(t *testing.T) {
-	reporttest.Wire(t, func() error { _, err := wire(); return err }, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME", "BUCKET")
+	steptest.Wire(t, wire, "EVENT_BUS_NAME", "AWS_LAMBDA_FUNCTION_NAME", "BUCKET")
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -11,25 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stepworks/stepworks/shared/failure"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 	"github.com/stepworks/stepworks/shared/task"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 func TestSamples(t *testing.T) {
 	db := tabletest.New(map[string]string{"tasks": "pk sk"})
 	h := handler{task.Book{API: db, Table: "tasks"}}
 	for name, pk := range map[string]string{"createTask": "SFN_TASK#tenant1", "createTask-failing": "SFN_TASK#tenant1", "createTask-single": "TASK#tenant1", "createTask-malformed": ""} {
 		for range 2 { // the same request again
-			got, err := h.handle(t.Context(), sample[task.Request](t, name))
+			got, err := h.handle(t.Context(), steptest.Sample[task.Request](t, name))
 			if pk == "" {
 				assert.Equal(t, failure.InputMalformed, failure.NameOf(err), name)
 				continue
@@ -45,7 +35,7 @@ func TestSamples(t *testing.T) {
 // TestRequestID: without one of its own, a task has the invocation's.
 func TestRequestID(t *testing.T) {
 	h := handler{task.Book{API: tabletest.New(map[string]string{"tasks": "pk sk"}), Table: "tasks"}}
-	in := sample[task.Request](t, "createTask")
+	in := steptest.Sample[task.Request](t, "createTask")
 	in.RequestID = ""
 	got, err := h.handle(lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"}), in)
 	require.NoError(t, err)
@@ -54,16 +44,5 @@ func TestRequestID(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"TASKS_TABLE"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "TASKS_TABLE")
 }

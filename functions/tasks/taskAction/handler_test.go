@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -14,19 +13,11 @@ import (
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/feed"
 	"github.com/stepworks/stepworks/shared/notify"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 	"github.com/stepworks/stepworks/shared/task"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 type ear struct{ told []string }
 
@@ -72,7 +63,7 @@ func load(t *testing.T, db *tabletest.DB, pk string) task.Task {
 func TestMessages(t *testing.T) {
 	h, db, m := setUp()
 	for _, name := range []string{"taskAction", "taskAction-single", "taskAction", "taskAction-single", "taskAction-sub-task-status"} {
-		got, err := h.handle(t.Context(), sample[feed.Batch](t, name))
+		got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, name))
 		require.NoError(t, err)
 		assert.Empty(t, got.BatchItemFailures, name)
 	}
@@ -89,7 +80,7 @@ func TestMessages(t *testing.T) {
 func TestEachMessageForItself(t *testing.T) {
 	h, db, m := setUp()
 	m.down = true
-	batch := feed.Batch{Records: append(sample[feed.Batch](t, "taskAction").Records, []json.RawMessage{
+	batch := feed.Batch{Records: append(steptest.Sample[feed.Batch](t, "taskAction").Records, []json.RawMessage{
 		json.RawMessage(`{"messageId":"odd","body":"{\"action\":\"make-coffee\"}"}`), json.RawMessage(`{"messageId":"garbled","body":"{"}`),
 		json.RawMessage(`{"messageId":"sub","body":"{\"action\":\"task-execute\",\"sk\":\"a#b#1\"}"}`),
 		json.RawMessage(`{"messageId":"gone","body":"{\"action\":\"sub-task-status\",\"pk\":\"SFN_TASK#t\",\"sk\":\"a#b#1\"}"}`),
@@ -107,16 +98,5 @@ func TestEachMessageForItself(t *testing.T) {
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"TASKS_TABLE", "MAIN_TOPIC_ARN", "ALARM_TOPIC_ARN", "STATE_MACHINE_ARN"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "TASKS_TABLE", "MAIN_TOPIC_ARN", "ALARM_TOPIC_ARN", "STATE_MACHINE_ARN")
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,19 +9,11 @@ import (
 
 	"github.com/stepworks/stepworks/shared/failure"
 	"github.com/stepworks/stepworks/shared/notify"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 	"github.com/stepworks/stepworks/shared/task"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 type ear struct{ told []string }
 
@@ -41,16 +31,16 @@ func TestStates(t *testing.T) {
 		db.Set("tasks", task.Task{PK: pk, SK: parent + "#" + string(rune('0'+i)), Parent: parent, Type: task.BatchProcessor, Status: task.Created, Input: table.JSON(input)})
 	}
 	h := handler{task.Book{API: db, Table: "tasks", Status: e, Alarm: e}}
-	first, err := h.handle(t.Context(), sample[Input](t, "taskIterator"))
+	first, err := h.handle(t.Context(), steptest.Sample[Input](t, "taskIterator"))
 	require.NoError(t, err)
 	assert.Equal(t, task.Completed, first.Status)
-	in := sample[Input](t, "taskIterator")
+	in := steptest.Sample[Input](t, "taskIterator")
 	in.Input.SK = parent + "#1"
 	failed, err := h.handle(t.Context(), in)
 	require.NoError(t, err, "a sub-task that fails is a result")
 	assert.Equal(t, task.Failed, failed.Status)
 	assert.Equal(t, `Input.Malformed: B: quantity must be a whole number above 0, not "-2"`, failed.Error)
-	whole, err := h.handle(t.Context(), sample[Input](t, "taskIterator-complete"))
+	whole, err := h.handle(t.Context(), steptest.Sample[Input](t, "taskIterator-complete"))
 	require.NoError(t, err)
 	assert.Equal(t, Result{PK: pk, SK: parent, Status: task.Failed, Error: "1 of 2 sub-tasks were not done", Counts: &task.Counts{Total: 2, Succeeded: 1, Failed: 1}}, whole)
 	assert.Contains(t, e.told, "task-alarm "+parent+"#1")
@@ -60,27 +50,16 @@ func TestRefusals(t *testing.T) {
 	h := handler{task.Book{API: tabletest.New(map[string]string{"tasks": "pk sk"}), Table: "tasks"}}
 	for want, in := range map[failure.Name]Input{
 		failure.InputMalformed: {},
-		failure.TaskNotFound:   sample[Input](t, "taskIterator"),
+		failure.TaskNotFound:   steptest.Sample[Input](t, "taskIterator"),
 	} {
 		_, err := h.handle(t.Context(), in)
 		assert.Equal(t, want, failure.NameOf(err))
 	}
-	_, err := h.handle(t.Context(), sample[Input](t, "taskIterator-unknown"))
+	_, err := h.handle(t.Context(), steptest.Sample[Input](t, "taskIterator-unknown"))
 	assert.ErrorContains(t, err, `no handler for state "fly_away"`)
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"TASKS_TABLE", "MAIN_TOPIC_ARN", "ALARM_TOPIC_ARN"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "TASKS_TABLE", "MAIN_TOPIC_ARN", "ALARM_TOPIC_ARN")
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,18 +9,10 @@ import (
 
 	"github.com/stepworks/stepworks/shared/feed"
 	"github.com/stepworks/stepworks/shared/notify"
+	"github.com/stepworks/stepworks/shared/step/steptest"
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 	"github.com/stepworks/stepworks/shared/task"
 )
-
-func sample[T any](t *testing.T, name string) T {
-	t.Helper()
-	text, err := os.ReadFile("../../../events/" + name + ".json")
-	require.NoError(t, err)
-	var in T
-	require.NoError(t, json.Unmarshal(text, &in))
-	return in
-}
 
 type ear struct{ told []string }
 
@@ -38,7 +28,7 @@ func TestNewTasksAreAnnouncedOnce(t *testing.T) {
 	db.Set("tasks", task.Task{PK: "SFN_TASK#tenant1", SK: sk, Status: task.Created})
 	h := handler{task.Book{API: db, Table: "tasks", Status: e}}
 	for _, name := range []string{"taskStream", "taskStream", "taskStream-sub"} {
-		got, err := h.handle(t.Context(), sample[feed.Batch](t, name))
+		got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, name))
 		require.NoError(t, err)
 		assert.Empty(t, got.BatchItemFailures, name)
 	}
@@ -51,23 +41,12 @@ func TestNewTasksAreAnnouncedOnce(t *testing.T) {
 // TestItComesAgain: a task that cannot be announced is delivered again.
 func TestItComesAgain(t *testing.T) {
 	h := handler{task.Book{API: tabletest.New(map[string]string{"tasks": "pk sk"}), Table: "tasks", Status: &ear{}}}
-	got, err := h.handle(t.Context(), sample[feed.Batch](t, "taskStream"))
+	got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, "taskStream"))
 	require.NoError(t, err)
 	assert.Equal(t, []feed.Failure{{ItemIdentifier: "100000000000000000001"}}, got.BatchItemFailures)
 }
 
 // TestWire: what template.yaml gives the function is what it needs.
 func TestWire(t *testing.T) {
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range []string{"TASKS_TABLE", "MAIN_TOPIC_ARN"} {
-		_, err := wire()
-		require.ErrorContains(t, err, name)
-		t.Setenv(name, "x")
-	}
-	_, err := wire()
-	require.NoError(t, err)
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	_, err = wire()
-	require.ErrorContains(t, err, "AWS_REGION")
+	steptest.Wire(t, wire, "TASKS_TABLE", "MAIN_TOPIC_ARN")
 }

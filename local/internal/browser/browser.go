@@ -21,7 +21,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -225,6 +224,3 @@ func (b *Browser) forget() (err error) {
 	}
 	return err
 }
-
-// Executable is the program's name, for people.
-func (b *Browser) Executable() string { return filepath.Base(b.cmd.Path) }

@@ -6,9 +6,6 @@ package reporttest
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -85,43 +82,4 @@ func (w *World) Quiet() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.published) == 0
-}
-
-// Sample decodes events/NAME.json into a function's input.
-func Sample[In any](t testing.TB, name string) (in In) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../../events", name+".json"))
-	if err == nil {
-		err = json.Unmarshal(text, &in)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return in
-}
-
-// Wire tries a function's wiring with its environment, and without each part of it.
-func Wire(t *testing.T, wire func() error, names ...string) {
-	t.Helper()
-	t.Setenv("AWS_REGION", "us-east-1")
-	for _, name := range names {
-		t.Setenv(name, "x")
-	}
-	lacks(t, wire(), "")
-	for _, name := range names {
-		t.Setenv(name, "")
-		lacks(t, wire(), name)
-		t.Setenv(name, "x")
-	}
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	lacks(t, wire(), "AWS_REGION")
-}
-
-// lacks wants err to name what is missing; "" for no error.
-func lacks(t *testing.T, err error, name string) {
-	t.Helper()
-	if (err == nil) != (name == "") || err != nil && !strings.Contains(err.Error(), name) {
-		t.Errorf("the error must be about %q, but is: %v", name, err)
-	}
 }

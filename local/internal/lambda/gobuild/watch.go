@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Watcher knows which files the functions are made of.
@@ -39,24 +38,6 @@ func Watch(ctx context.Context, cfg Config) (*Watcher, Result, error) {
 	}
 	w.seen, w.programs = w.look(), stamps(result.Programs)
 	return w, result, nil
-}
-
-// Run looks for changes every interval until ctx ends. After each build it calls
-// built with the result and the logical ids of the functions whose programs
-// changed; err is set when there was no build at all.
-func (w *Watcher) Run(ctx context.Context, interval time.Duration, built func(result Result, changed []string, err error)) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if result, changed, again, err := w.Poll(ctx); again && ctx.Err() == nil {
-				built(result, changed, err)
-			}
-		}
-	}
 }
 
 // Poll looks once; built tells whether anything had changed.
