@@ -128,7 +128,7 @@ func TestToldInTheEnd(t *testing.T) {
 	results(s3, map[string]string{"SUCCEEDED": good})
 	topic := &ear{deaf: 1}
 	h.book.Status = topic
-	in := sample[Input](t, "csvFinalize")
+	in := steptest.Sample[Input](t, "csvFinalize")
 	_, err := h.handle(t.Context(), in)
 	require.ErrorContains(t, err, "does not answer")
 	for range 2 {
