@@ -90,11 +90,13 @@ func (w *World) caused(ctx context.Context, machine, text string, n int) ([]run,
 	}, fmt.Sprintf("%s has not ended %d executions about %s: did the rule match, and is nothing in the dead-letter queue?", machine, n, text))
 }
 
-// poll asks until there is an answer, a story's patience at the most.
+// poll asks until there is an answer, a story's patience at the most: ten times a second
+// in the end, which AWS's limits allow one who asks alone.
+// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-api-action-throttling-general
 func poll[T any](ctx context.Context, ask func(ctx context.Context) (T, bool, error), lacking string) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		answer, ok, err := ask(ctx)
 		switch {
 		case ctx.Err() != nil:
