@@ -196,16 +196,20 @@ func (s *Service) fire() {
 	}
 	s.watch.mu.Unlock()
 	slices.Sort(names)
+	news := false
 	for _, name := range names {
-		if err := s.evaluate(name, now); err != nil {
+		changed, err := s.evaluate(name, now)
+		if err != nil {
 			s.Log.Warn("an alarm could not be evaluated", "alarm", name, "error", err)
 		}
-		s.plan(name)
+		news = news || changed
 	}
 	s.watch.mu.Lock()
 	s.arm()
 	s.watch.mu.Unlock()
-	s.tell(context.Background())
+	if news {
+		s.tell(context.Background())
+	}
 }
 
 // look returns an alarm and the data in its reach; nil where it is gone.
@@ -229,17 +233,18 @@ func (s *Service) look(name string, now time.Time) (a *alarm, data dataset, err 
 	return a, data, nil
 }
 
-// evaluate judges an alarm as of its last step.
-func (s *Service) evaluate(name string, now time.Time) error {
+// evaluate judges an alarm as of its last step, and plans its next evaluation.
+func (s *Service) evaluate(name string, now time.Time) (changed bool, err error) {
 	a, data, err := s.look(name, now)
 	if a == nil || err != nil || a.Rule != "" {
-		return err
+		return false, err
 	}
-	end := now.Truncate(a.step())
-	v, err := a.evaluate(data, end)
+	v, err := a.evaluate(data, now.Truncate(a.step()))
 	if err != nil || v.state == "" || v.state == a.State {
-		return err
+		s.planFrom(a, data, now)
+		return false, err
 	}
+	defer s.plan(name)
 	reason, reasonData := a.explain(v, now)
 	err = s.Store.Update(func(tx *store.Tx) error {
 		current, err := loadAlarm(tx, name)
@@ -251,7 +256,7 @@ func (s *Service) evaluate(name string, now time.Time) error {
 	if err == nil {
 		s.changed(name)
 	}
-	return err
+	return true, err
 }
 
 // plan sets when an alarm must be evaluated next, if no more data comes. A
@@ -267,13 +272,17 @@ func (s *Service) plan(name string) {
 		s.combine(name)
 		s.tell(context.Background())
 	default:
-		at, ok := a.nextChange(data, now)
-		if !ok {
-			return
-		}
-		s.watch.mu.Lock()
-		s.setDue(name, at)
-		s.arm()
-		s.watch.mu.Unlock()
+		s.planFrom(a, data, now)
 	}
+}
+
+func (s *Service) planFrom(a *alarm, data dataset, now time.Time) {
+	at, ok := a.nextChange(data, now)
+	if !ok {
+		return
+	}
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	s.setDue(a.AlarmName, at)
+	s.arm()
 }

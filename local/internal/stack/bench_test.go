@@ -39,7 +39,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/stepworks/stepworks/local/internal/awswire"
 	"github.com/stepworks/stepworks/local/internal/clock"
+	"github.com/stepworks/stepworks/local/internal/jsonvalue"
 )
 
 var messages = flag.Int("messages", 3000, "how many messages TestQueueMemory sends through a queue")
@@ -313,4 +315,39 @@ func takeSome(ctx context.Context, client *sqs.Client, queue *string) (int, erro
 	}
 	_, err = client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: queue, Entries: entries})
 	return len(entries), err
+}
+
+// BenchmarkSkippedDay measures what it takes to skip a day while a queue holds a message
+// and two alarms look at it, 1,440 looks at each. The baseline skips a day in which
+// nothing is to be looked at.
+func BenchmarkSkippedDay(b *testing.B) {
+	for _, full := range []bool{false, true} {
+		b.Run(map[bool]string{false: "baseline-nothing-to-look-at", true: "queue-with-alarms"}[full], func(b *testing.B) { skipDays(b, full) })
+	}
+}
+
+func skipDays(b *testing.B, full bool) {
+	clk := clock.NewVirtual(time.Now(), 0)
+	s, err := Start(b.Context(), Options{Account: account, Region: "us-east-1", StateDir: b.TempDir(), Clock: clk, Log: slog.New(slog.DiscardHandler)})
+	must(b, err)
+	b.Cleanup(func() { _ = s.Close() })
+	call := func(service, operation, params string) {
+		_, err := s.wire.Call(b.Context(), awswire.Root(account), service, operation, jsonvalue.MustParse(params))
+		must(b, err)
+	}
+	call("sqs", "CreateQueue", `{"QueueName":"dead","Attributes":{"MessageRetentionPeriod":"1209600"}}`)
+	for metric, threshold := range map[string]string{"ApproximateNumberOfMessagesVisible": "0", "ApproximateAgeOfOldestMessage": "300"} {
+		call("cloudwatch", "PutMetricAlarm", `{"AlarmName":"`+metric+`","Namespace":"AWS/SQS","MetricName":"`+metric+`","Dimensions":[{"Name":"QueueName","Value":"dead"}],"Statistic":"Maximum","Period":60,
+			"EvaluationPeriods":5,"Threshold":`+threshold+`,"ComparisonOperator":"GreaterThanThreshold","TreatMissingData":"notBreaching"}`)
+	}
+	for b.Loop() {
+		if full {
+			call("sqs", "SendMessage", `{"QueueUrl":"`+s.URL()+`/123456789012/dead","MessageBody":"x"}`)
+		}
+		must(b, clk.Advance(b.Context(), 24*time.Hour))
+		if full {
+			call("sqs", "PurgeQueue", `{"QueueUrl":"`+s.URL()+`/123456789012/dead"}`)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/day")
 }
