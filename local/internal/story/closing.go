@@ -16,17 +16,12 @@ var closingStories = []Story{
 const closingMachine = "CloseOrderWorkflow"
 
 func orderClosed(ctx context.Context, w *World) error {
-	if err := w.seed(ctx, seedStock); err != nil {
-		return err
-	}
-	entries, err := w.sample("order-placed")
+	e, err := w.newOrder(ctx, "order-placed", accepted)
 	if err != nil {
 		return err
 	}
-	id := w.newOrderID(entries[0].orderID(), accepted)
-	entries[0].setOrderID(id)
-	w.tellOrder(entries[0])
-	if err := w.publish(ctx, entries[0]); err != nil {
+	id := e.orderID()
+	if err := w.publish(ctx, e); err != nil {
 		return err
 	}
 	if err := w.follow(ctx, map[string]expected{id: fulfilled}, map[string]int{"LAPTOP001": -1, "MOUSE001": -1}); err != nil {

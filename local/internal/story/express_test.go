@@ -70,20 +70,15 @@ func express(t *testing.T, options stack.Options, clk *clock.Virtual) (w *World,
 // anOrder makes an order that nothing has placed yet, as an execution's input.
 func (w *World) anOrder(t *testing.T) (id, input string) {
 	t.Helper()
-	if err := errors.Join(w.forgetExpress(t.Context()), w.seed(t.Context(), seedStock)); err != nil {
+	e, err := w.newOrder(t.Context(), "order-placed", accepted)
+	if err = errors.Join(err, w.forgetExpress(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := w.sample("order-placed")
+	text, err := json.Marshal(e.detail)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id = w.newOrderID("ORD-1001", accepted)
-	entries[0].setOrderID(id)
-	text, err := json.Marshal(entries[0].detail)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id, string(text)
+	return e.orderID(), string(text)
 }
 
 // asExpected fails the test with what was not.
@@ -126,7 +121,8 @@ func startedTwice(t *testing.T, w *World) {
 		}
 		return *out.ExecutionArn
 	}
-	if start(w.arns[expressMachine]) == start(w.arns[expressMachine]) {
+	first, second := start(w.arns[expressMachine]), start(w.arns[expressMachine])
+	if first == second {
 		t.Error("one name must be two Express executions")
 	}
 	want := fulfilled

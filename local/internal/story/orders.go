@@ -71,44 +71,47 @@ func missingField(ctx context.Context, w *World) error {
 // oneOrder sends a sample and holds what comes of it against want. moved is the
 // expected change of stock; nil where the sample's own items say it.
 func (w *World) oneOrder(ctx context.Context, sample string, gateway decision, want expected, moved map[string]int) error {
-	if err := w.seed(ctx, seedStock); err != nil {
-		return err
-	}
-	entries, err := w.sample(sample)
+	e, err := w.newOrder(ctx, sample, gateway)
 	if err != nil {
 		return err
 	}
-	id := w.newOrderID(entries[0].orderID(), gateway)
-	entries[0].setOrderID(id)
-	w.tellOrder(entries[0])
 	if moved == nil {
-		moved = entries[0].taken()
+		moved = e.taken()
 	}
-	if err := w.publish(ctx, entries...); err != nil {
+	if err := w.publish(ctx, e); err != nil {
 		return err
 	}
-	return w.follow(ctx, map[string]expected{id: want}, moved)
+	return w.follow(ctx, map[string]expected{e.orderID(): want}, moved)
+}
+
+// newOrder stocks up and tells of a sample's order, under an id of its own.
+func (w *World) newOrder(ctx context.Context, sample string, gateway decision) (entry, error) {
+	if err := w.seed(ctx, seedStock); err != nil {
+		return entry{}, err
+	}
+	entries, err := w.sample(sample)
+	if err != nil {
+		return entry{}, err
+	}
+	e := entries[0]
+	e.setOrderID(w.newOrderID(e.orderID(), gateway))
+	w.tellOrder(e)
+	return e, nil
 }
 
 // deliveredThrice is what at-least-once delivery does to an order.
 func deliveredThrice(ctx context.Context, w *World) error {
-	if err := w.seed(ctx, seedStock); err != nil {
-		return err
-	}
-	entries, err := w.sample("order-placed")
+	e, err := w.newOrder(ctx, "order-placed", accepted)
 	if err != nil {
 		return err
 	}
-	id := w.newOrderID(entries[0].orderID(), accepted)
-	entries[0].setOrderID(id)
-	w.tellOrder(entries[0])
 	w.say("it is delivered three times at once")
-	if err := w.publish(ctx, entries[0], entries[0], entries[0]); err != nil {
+	if err := w.publish(ctx, e, e, e); err != nil {
 		return err
 	}
 	want := fulfilled
 	want.executions, want.ends = 3, []string{"OrderCompleted", "HandledElsewhere"}
-	return w.follow(ctx, map[string]expected{id: want}, map[string]int{"LAPTOP001": -1, "MOUSE001": -1})
+	return w.follow(ctx, map[string]expected{e.orderID(): want}, map[string]int{"LAPTOP001": -1, "MOUSE001": -1})
 }
 
 // rush lets twenty customers want the last five laptops.

@@ -179,7 +179,7 @@ func (x *Execution) timerFired(id ID) {
 		if retry {
 			x.runAgain(f)
 		} else {
-			x.waitOver(f)
+			x.passOn(f)
 		}
 	case f.Task != nil && f.Task.TimeoutTimer.ID == id:
 		f.Task.TimeoutTimer = pendingTimer{}

@@ -25,7 +25,9 @@ func (x *Execution) actPass(f *frame) {
 	x.proceed(f, o)
 }
 
-func (x *Execution) actSucceed(f *frame) {
+// passOn leaves a state that makes nothing of its input: Succeed, and Wait when its
+// time is over.
+func (x *Execution) passOn(f *frame) {
 	lang := languageOf(f)
 	in, e := lang.input(x, f)
 	var o outcome

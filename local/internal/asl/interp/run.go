@@ -92,7 +92,7 @@ func init() { // not a literal: the actions come back to enter
 		asl.TypeChoice:   (*Execution).actChoice,
 		asl.TypeParallel: (*Execution).actParallel,
 		asl.TypeMap:      (*Execution).actMap,
-		asl.TypeSucceed:  (*Execution).actSucceed,
+		asl.TypeSucceed:  (*Execution).passOn,
 		asl.TypeFail:     (*Execution).actFail,
 	}
 }

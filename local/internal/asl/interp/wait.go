@@ -25,7 +25,7 @@ func (x *Execution) actWait(f *frame) {
 		return
 	}
 	if !at.After(x.now) {
-		x.waitOver(f)
+		x.passOn(f)
 		return
 	}
 	f.Timer = &pendingTimer{At: at}
@@ -68,19 +68,4 @@ func (x *Execution) secondsFromNow(f *frame, op asl.Operand) (time.Time, *failur
 		return time.Time{}, runtimeFailure(f, "The %s parameter references a negative value: %s == %s", op.Field, sourceOf(op), plain(v))
 	}
 	return x.now.Add(time.Duration(min(seconds, int64(2*maxWait/time.Second))) * time.Second), nil
-}
-
-// waitOver leaves the state.
-func (x *Execution) waitOver(f *frame) {
-	lang := languageOf(f)
-	in, e := lang.input(x, f)
-	var o outcome
-	if e == nil {
-		o, e = lang.output(x, f, in, false)
-	}
-	if e != nil {
-		x.failState(f, e)
-		return
-	}
-	x.proceed(f, o)
 }
