@@ -181,6 +181,9 @@ func sep(s string) string {
 	if s == "" {
 		return ""
 	}
+	if _, function, ok := strings.Cut(s, ":function:"); ok {
+		return "  " + function // with its alias
+	}
 	return "  " + lastOf(s)
 }
 

@@ -153,6 +153,9 @@ func TestWhatAStateDoes(t *testing.T) {
 		`{"Type":"Wait","SecondsPath":"$.n","End":true}`:                "Wait: $.n",
 		`{"Type":"Wait","Timestamp":"2026-01-01T00:00:00Z","End":true}`: "Wait until 2026-01-01T00:00:00Z",
 		`{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"arn:aws:lambda:us-east-1:123456789012:function:pay","Payload.$":"$"},"End":true}`: "lambda pay",
+		`{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"pay:3","Payload.$":"$"},"End":true}`:                                              "lambda pay",
+		`{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:pay:live","End":true}`:                                                                           "lambda pay",
+		`{"Type":"Task","Resource":"arn:aws:states:us-east-1:123456789012:activity:pack","End":true}`:                                                                               "activity pack",
 		`{"Type":"Task","Resource":"arn:aws:states:::states:startExecution.sync:2","Parameters":{"StateMachineArn":"m"},"End":true}`:                                                "states:startExecution, waits for end",
 	} {
 		m, err := asl.Parse(`{"StartAt":"A","States":{"A":`+state+`}}`, asl.Standard)

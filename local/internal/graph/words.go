@@ -81,8 +81,10 @@ func taskWords(s *asl.State) string {
 	r := s.Task.Resource
 	text := r.Type() + ":" + r.Action
 	switch r.Kind {
-	case asl.Lambda, asl.Activity:
-		return string(r.Kind) + " " + r.ARN[strings.LastIndexByte(r.ARN, ':')+1:]
+	case asl.Lambda:
+		return "lambda " + functionName(r.ARN)
+	case asl.Activity:
+		return "activity " + r.ARN[strings.LastIndexByte(r.ARN, ':')+1:]
 	case asl.Service:
 		if name := functionOf(s); r.Service == "lambda" && name != "" {
 			text = "lambda " + name
@@ -116,7 +118,17 @@ func functionOf(s *asl.State) string {
 			name, _ = m.Value.Literal.(string)
 		}
 	}
-	return name[strings.LastIndexByte(name, ':')+1:]
+	return functionName(name)
+}
+
+// functionName is the name in a function's ARN, or in what else names one, without
+// a version or alias: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+func functionName(text string) string {
+	if _, name, ok := strings.Cut(text, ":function:"); ok {
+		text = name
+	}
+	name, _, _ := strings.Cut(text, ":")
+	return name
 }
 
 func waitWords(w asl.Wait) string {
