@@ -233,8 +233,7 @@ func (b Book) Announce(ctx context.Context, pk, sk string) error {
 	if err := b.Status.Tell(ctx, b.message(notify.ImportExecute, pk, sk, map[string]any{"status": row.Status})); err != nil {
 		return err
 	}
-	_, err = b.move(ctx, pk, sk, "SET #status = :to, updatedAt = :at", "#status = :from", map[string]any{":to": Queued, ":from": Created})
-	return err
+	return b.move(ctx, pk, sk, "SET #status = :to, updatedAt = :at", "#status = :from", map[string]any{":to": Queued, ":from": Created})
 }
 
 func (b Book) message(action notify.Action, pk, sk string, content any) notify.Message {
@@ -242,15 +241,15 @@ func (b Book) message(action notify.Action, pk, sk string, content any) notify.M
 }
 
 // move makes an update if its condition holds.
-func (b Book) move(ctx context.Context, pk, sk, update, condition string, values map[string]any) (bool, error) {
+func (b Book) move(ctx context.Context, pk, sk, update, condition string, values map[string]any) error {
 	values[":at"] = b.now()
 	err := table.Update(ctx, b.API, table.Write{Table: b.Table, Key: table.Pair(pk, sk), Update: update, Condition: condition,
 		Names: map[string]string{"#status": "status"}, Values: values}, &Job{})
 	var refused *table.Refused
 	if errors.As(err, &refused) {
-		return false, nil
+		return nil
 	}
-	return err == nil, err
+	return err
 }
 
 // Load reads a job.
@@ -275,9 +274,8 @@ func (b Book) LoadEntry(ctx context.Context, pk, sk string) (Entry, error) {
 
 // Begin writes that a job's execution runs.
 func (b Book) Begin(ctx context.Context, j Job, execution string) error {
-	_, err := b.move(ctx, j.PK, j.SK, "SET #status = :to, updatedAt = :at, executionArn = :execution", "#status IN (:created, :queued, :to)",
+	return b.move(ctx, j.PK, j.SK, "SET #status = :to, updatedAt = :at, executionArn = :execution", "#status IN (:created, :queued, :to)",
 		map[string]any{":to": Processing, ":created": Created, ":queued": Queued, ":execution": execution})
-	return err
 }
 
 // Settle writes what became of a row of a direct import, and counts it, once.
@@ -333,7 +331,7 @@ func (o Outcome) Message() string {
 // Finish ends a job and tells it. A job that is over stays as it ended; its end is told
 // until a telling succeeded, so at least once.
 func (b Book) Finish(ctx context.Context, pk, sk string, o Outcome) error {
-	_, err := b.move(ctx, pk, sk,
+	err := b.move(ctx, pk, sk,
 		"SET #status = :to, updatedAt = :at, message = :message, errorReport = :report, totalRows = :total, processedRows = :total, succeededRows = :succeeded, unchangedRows = :unchanged, failedRows = :failedRows",
 		"attribute_exists(pk) AND NOT #status IN (:completed, :failed)",
 		map[string]any{":to": o.Status(), ":message": o.Message(), ":report": o.ErrorReport, ":total": o.Total, ":succeeded": o.Succeeded, ":unchanged": o.Unchanged,
@@ -354,6 +352,5 @@ func (b Book) tellEnd(ctx context.Context, pk, sk string) error {
 	if err := b.Status.Tell(ctx, b.message(notify.ImportStatus, pk, sk, map[string]any{"status": j.Status, "message": j.Message, "counts": j.Counts})); err != nil {
 		return err
 	}
-	_, err = b.move(ctx, pk, sk, "SET told = :yes, updatedAt = :at", "#status IN (:completed, :failed)", map[string]any{":yes": true, ":completed": Completed, ":failed": Failed})
-	return err
+	return b.move(ctx, pk, sk, "SET told = :yes, updatedAt = :at", "#status IN (:completed, :failed)", map[string]any{":yes": true, ":completed": Completed, ":failed": Failed})
 }
