@@ -1,28 +1,33 @@
 package stack
 
-// This file defines the fuzzing of every operation: what the SDK's clients send is
-// where it starts from.
+// This file defines the fuzzing of every operation. It starts from what the SDK's
+// clients send: a plausible request for each operation, and all of operations.txt,
+// whose resources are there to be asked for.
 //
 //	go test ./local/internal/stack -run '^$' -fuzz FuzzRequests -fuzztime 5m
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// recorder keeps the last request and lets none through.
+// recorder keeps the last request.
 type recorder struct {
+	through http.RoundTripper // nil: none goes through
 	request *http.Request
 	body    []byte
 }
@@ -38,19 +43,37 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return nil, errRecorded
+	if r.through == nil {
+		return nil, errRecorded
+	}
+	request.Body = io.NopCloser(bytes.NewReader(r.body))
+	return r.through.RoundTrip(request)
 }
+
+// attacked is a local AWS under fuzzing, made anew from time to time, because its
+// resources go by and by.
+type attacked struct {
+	seeds *testing.F
+	log   *complaints
+	stack *Stack
+	left  int // requests until it is made anew
+}
+
+const (
+	requestsEach = 5000
+	patience     = 100 * time.Millisecond // of a client that waits for messages
+)
 
 // FuzzRequests: whatever a request carries, it is served or refused, by none of
 // the errors that stand for a fault of the local AWS.
 func FuzzRequests(f *testing.F) {
-	log := &complaints{Handler: slog.DiscardHandler}
-	s, err := Start(f.Context(), Options{Account: "123456789012", Region: "us-east-1", Memory: true, Clock: VirtualClock(), Log: slog.New(log)})
-	must(f, err)
-	f.Cleanup(func() { s.Close() })
-	seed(f, s)
+	a := &attacked{seeds: f, log: &complaints{Handler: slog.DiscardHandler}}
+	a.renew(f, true)
+	f.Cleanup(func() { a.stack.Close() })
 	f.Fuzz(func(t *testing.T, method, uri, target, authorization, contentType string, body []byte) {
-		request, err := http.NewRequestWithContext(t.Context(), method, "http://127.0.0.1"+uri, bytes.NewReader(body))
+		ctx, gone := context.WithTimeout(t.Context(), patience)
+		defer gone()
+		request, err := http.NewRequestWithContext(ctx, method, "http://127.0.0.1"+uri, bytes.NewReader(body))
 		if err != nil || !strings.HasPrefix(uri, "/") {
 			t.Skip("no HTTP")
 		}
@@ -61,35 +84,84 @@ func FuzzRequests(f *testing.F) {
 		if strings.HasPrefix(uri, "/service/") {
 			request.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
 		}
+		if a.left--; a.left == 0 {
+			a.stack.Close()
+			a.renew(t, false)
+		}
 		answer := httptest.NewRecorder()
-		s.wire.ServeHTTP(answer, request)
+		a.stack.wire.ServeHTTP(answer, request)
 		if answer.Code >= 500 && answer.Code != http.StatusNotImplemented {
 			t.Errorf("status %d: %s", answer.Code, answer.Body)
 		}
-		for _, said := range log.take() {
+		for _, said := range a.log.take() {
 			t.Error(said)
 		}
 	})
 }
 
+// renew starts a local AWS with the resources of operations.txt. The first time,
+// what is sent is where the fuzzing starts from.
+func (a *attacked) renew(t testing.TB, first bool) {
+	s, err := Start(context.Background(), Options{Account: account, Region: "us-east-1", Memory: true, Clock: VirtualClock(), Log: slog.New(a.log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.stack, a.left = s, requestsEach
+	if first {
+		a.seed()
+	}
+	a.furnish(t, first)
+	a.log.take() // some of the script's requests miss what another one has left
+}
+
+// undoing are operations that would take away what others are to find.
+var undoing = regexp.MustCompile(`^(Delete|Detach|Remove|Untag|Unsubscribe|Cancel|Stop|Purge|Abort|Disable|Deregister)`)
+
+// furnish plays operations.txt, without what undoes.
+func (a *attacked) furnish(t testing.TB, seed bool) {
+	way := &recorder{}
+	p := newPlayer(t, sdkClients(a.stack.URL(), way))
+	for at, m := range scriptLines(t) {
+		if way.through = http.DefaultTransport; undoing.MatchString(m[2]) {
+			way.through = nil
+		}
+		way.request = nil
+		out, err := p.call(m[1], m[2], p.params(at, m))
+		for end := time.Now().Add(time.Second); err == nil && m[5] != "" && find(out, m[5]) != m[6] && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			out, err = p.call(m[1], m[2], p.params(at, m))
+		}
+		for _, capture := range strings.Fields(m[7]) {
+			if name, path, _ := strings.Cut(capture, "="); err == nil {
+				p.known[name] = find(out, path)
+			}
+		}
+		if seed && way.request != nil {
+			a.add(way)
+		}
+	}
+}
+
+func (a *attacked) add(way *recorder) {
+	r := way.request
+	a.seeds.Add(r.Method, r.URL.RequestURI(), r.Header.Get("X-Amz-Target"), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), way.body)
+}
+
 // seed adds a plausible request for each operation.
-func seed(f *testing.F, s *Stack) {
-	f.Helper()
+func (a *attacked) seed() {
 	way := &recorder{}
 	byName := clients(aws.Config{Region: "us-east-1", BaseEndpoint: aws.String("http://127.0.0.1"), Credentials: credentials.NewStaticCredentialsProvider("any", "thing", ""),
 		HTTPClient: &http.Client{Transport: way}, Retryer: func() aws.Retryer { return aws.NopRetryer{} }})
-	for name, service := range s.wire.Services() {
+	for name, service := range a.stack.wire.Services() {
 		for _, op := range service.Operations {
 			if slices.Contains(inside, op.Name) {
 				continue
 			}
-			a := &attack{invoke: reflect.ValueOf(byName[name]).MethodByName(op.Name)}
+			one := &attack{invoke: reflect.ValueOf(byName[name]).MethodByName(op.Name)}
 			way.request = nil
-			if err := a.callIn(f.Context(), a.input(), unchecked); err == nil || way.request == nil {
+			if err := one.callIn(a.seeds.Context(), one.input(), unchecked); err == nil || way.request == nil {
 				continue // what the client does not build without the right members
 			}
-			r := way.request
-			f.Add(r.Method, r.URL.RequestURI(), r.Header.Get("X-Amz-Target"), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), way.body)
+			a.add(way)
 		}
 	}
 }

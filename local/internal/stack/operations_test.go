@@ -13,7 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
+	"net/http"
 	"os"
 	"reflect"
 	"regexp"
@@ -53,8 +55,8 @@ import (
 // notPublic are operations that services of the local AWS offer each other.
 var notPublic = []string{"events InvokeApiDestination", "events RetrieveConnectionCredentials"}
 
-func sdkClients(url string) map[string]any {
-	c := aws.Config{Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
+func sdkClients(url string, way http.RoundTripper) map[string]any {
+	c := aws.Config{HTTPClient: &http.Client{Transport: way}, Retryer: func() aws.Retryer { return aws.NopRetryer{} }, Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
 		APIOptions: []func(*middleware.Stack) error{func(s *middleware.Stack) error {
 			return s.Initialize.Add(middleware.InitializeMiddlewareFunc("onOneHost", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 				return next.HandleInitialize(smithyhttp.DisableEndpointHostPrefix(ctx, true), in)
@@ -76,24 +78,10 @@ func TestEveryOperation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	text, err := os.ReadFile("testdata/operations.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &player{T: t, clients: sdkClients(s.URL()), known: map[string]string{"now": strconv.FormatInt(time.Now().UnixMilli(), 10), "zip": emptyFunction(t), "architecture": map[string]string{"arm64": "arm64"}[runtime.GOARCH]}}
-	if p.known["architecture"] == "" {
-		p.known["architecture"] = "x86_64"
-	}
+	p := newPlayer(t, sdkClients(s.URL(), http.DefaultTransport))
 	called := slices.Clone(notPublic)
-	for i, line := range strings.Split(string(text), "\n") {
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		m := scriptLine.FindStringSubmatch(line)
-		if m == nil {
-			t.Fatalf("operations.txt:%d: not SERVICE OPERATION {INPUT}", i+1)
-		}
-		p.play(fmt.Sprintf("operations.txt:%d: %s %s", i+1, m[1], m[2]), m)
+	for at, m := range scriptLines(t) {
+		p.play(at, m)
 		called = append(called, m[1]+" "+m[2])
 	}
 	for name, service := range s.wire.Services() {
@@ -105,8 +93,38 @@ func TestEveryOperation(t *testing.T) {
 	}
 }
 
+// scriptLines are the lines of operations.txt, each with its place, matched.
+func scriptLines(t testing.TB) iter.Seq2[string, []string] {
+	text, err := os.ReadFile("testdata/operations.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(string, []string) bool) {
+		for i, line := range strings.Split(string(text), "\n") {
+			if line == "" || strings.HasPrefix(line, "#") {
+				continue
+			}
+			m := scriptLine.FindStringSubmatch(line)
+			if m == nil {
+				t.Fatalf("operations.txt:%d: not SERVICE OPERATION {INPUT}", i+1)
+			}
+			if !yield(fmt.Sprintf("operations.txt:%d: %s %s", i+1, m[1], m[2]), m) {
+				return
+			}
+		}
+	}
+}
+
+func newPlayer(t testing.TB, clients map[string]any) *player {
+	p := &player{TB: t, clients: clients, known: map[string]string{"now": strconv.FormatInt(time.Now().UnixMilli(), 10), "zip": emptyFunction(t), "architecture": map[string]string{"arm64": "arm64"}[runtime.GOARCH]}}
+	if p.known["architecture"] == "" {
+		p.known["architecture"] = "x86_64"
+	}
+	return p
+}
+
 // emptyFunction is a zip with a bootstrap that nobody starts.
-func emptyFunction(t *testing.T) string {
+func emptyFunction(t testing.TB) string {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -123,14 +141,14 @@ func emptyFunction(t *testing.T) string {
 
 // player calls what a line says.
 type player struct {
-	*testing.T
+	testing.TB
 	clients map[string]any
 	known   map[string]string
 }
 
-func (p *player) play(at string, m []string) {
+// params are a line's input, with what is known by now.
+func (p *player) params(at string, m []string) (params any) {
 	p.Helper()
-	var params any
 	text := os.Expand(m[3], func(name string) string {
 		if name, ok := strings.CutSuffix(name, ":json"); ok {
 			quoted, _ := json.Marshal(p.known[name]) // a string has a JSON form
@@ -141,6 +159,12 @@ func (p *player) play(at string, m []string) {
 	if err := json.Unmarshal([]byte(text), &params); err != nil {
 		p.Fatalf("%s: %v", at, err)
 	}
+	return params
+}
+
+func (p *player) play(at string, m []string) {
+	p.Helper()
+	params := p.params(at, m)
 	for range 400 { // a deployment takes a moment
 		out, err := p.call(m[1], m[2], params)
 		var e smithy.APIError
