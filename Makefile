@@ -84,7 +84,7 @@ permissions: ## what the roles are granted and never use, and whether a story no
 	$(GO) run ./local iam --mutate=$(MUTATE)
 
 slow: ## long fuzzing and crash tests, beyond the sample that `make test` runs
-	SLOW=1 $(GO) test ./local/internal/stack -run TestBadInput -count=1 -v -timeout 30m
+	SLOW=1 $(GO) test ./local/internal/stack -run "TestBadInput|TestOddValues" -count=1 -v -timeout 30m
 	$(GO) test ./local/internal/stack -run TestQueueMemory -messages 1000000 -count=1 -v -timeout 60m
 	SLOW=1 $(GO) test ./local/internal/story -run 'Storm|Express' -count=1 -v -timeout 30m
 	$(GO) test ./local/internal/stepfunctions -run TestKills -kills 200 -count=1 -v -timeout 30m

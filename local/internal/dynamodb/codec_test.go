@@ -110,3 +110,10 @@ func FuzzRequests(f *testing.F) {
 		}
 	})
 }
+
+// TestAValueWithoutATypeIsShown: an error that is found before that one shows it.
+func TestAValueWithoutATypeIsShown(t *testing.T) {
+	if got, want := showItem(item{Map: mapOf([]expr.Value{nil, expr.List{nil}})}), `{"a":{},"nb":{"L":[{}]}}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -265,6 +265,9 @@ func writeValue(enc *jsontext.Encoder, v expr.Value) error {
 	if err := enc.WriteToken(jsontext.BeginObject); err != nil {
 		return err
 	}
+	if v == nil { // without any type: only errors show such a one
+		return enc.WriteToken(jsontext.EndObject)
+	}
 	if err := enc.WriteToken(jsontext.String(string(v.Kind()))); err != nil {
 		return err
 	}

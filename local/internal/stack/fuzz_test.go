@@ -53,10 +53,10 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 // attacked is a local AWS under fuzzing, made anew from time to time, because its
 // resources go by and by.
 type attacked struct {
-	seeds *testing.F
 	log   *complaints
 	stack *Stack
-	left  int // requests until it is made anew
+	left  int                                // requests until it is made anew
+	keep  func(r *http.Request, body []byte) // is given what the first one is sent
 }
 
 const (
@@ -67,50 +67,65 @@ const (
 // FuzzRequests: whatever a request carries, it is served or refused, by none of
 // the errors that stand for a fault of the local AWS.
 func FuzzRequests(f *testing.F) {
-	a := &attacked{seeds: f, log: &complaints{Handler: slog.DiscardHandler}}
-	a.renew(f, true)
-	f.Cleanup(func() { a.stack.Close() })
+	a := newAttacked(f, func(r *http.Request, body []byte) {
+		f.Add(r.Method, r.URL.RequestURI(), r.Header.Get("X-Amz-Target"), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), body)
+	})
 	f.Fuzz(func(t *testing.T, method, uri, target, authorization, contentType string, body []byte) {
-		ctx, gone := context.WithTimeout(t.Context(), patience)
-		defer gone()
-		request, err := http.NewRequestWithContext(ctx, method, "http://127.0.0.1"+uri, bytes.NewReader(body))
+		request, err := http.NewRequest(method, "http://127.0.0.1"+uri, nil)
 		if err != nil || !strings.HasPrefix(uri, "/") {
 			t.Skip("no HTTP")
 		}
-		request.Header = http.Header{"X-Amz-Target": {target}, "Authorization": {authorization}, "Content-Type": {contentType}, "X-Amz-Date": {"20261121T000000Z"}, "X-Amz-Content-Sha256": {"UNSIGNED-PAYLOAD"}}
+		request.Header = http.Header{"X-Amz-Target": {target}, "Authorization": {authorization}, "Content-Type": {contentType}}
 		if target == "" {
 			request.Header.Del("X-Amz-Target")
 		}
 		if strings.HasPrefix(uri, "/service/") {
 			request.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
 		}
-		if a.left--; a.left == 0 {
-			a.stack.Close()
-			a.renew(t, false)
-		}
-		answer := httptest.NewRecorder()
-		a.stack.wire.ServeHTTP(answer, request)
-		if answer.Code >= 500 && answer.Code != http.StatusNotImplemented {
-			t.Errorf("status %d: %s", answer.Code, answer.Body)
-		}
-		for _, said := range a.log.take() {
-			t.Error(said)
-		}
+		a.send(t, request, body)
 	})
 }
 
-// renew starts a local AWS with the resources of operations.txt. The first time,
-// what is sent is where the fuzzing starts from.
-func (a *attacked) renew(t testing.TB, first bool) {
+// newAttacked starts one, and tells keep what may be sent to it.
+func newAttacked(t testing.TB, keep func(r *http.Request, body []byte)) *attacked {
+	a := &attacked{log: &complaints{Handler: slog.DiscardHandler}, keep: keep}
+	a.renew(t)
+	a.plausible(t)
+	a.keep = nil
+	t.Cleanup(func() { _ = a.stack.Close() })
+	return a
+}
+
+// send sends a request, whose answer must not stand for a fault.
+func (a *attacked) send(t testing.TB, request *http.Request, body []byte) {
+	ctx, gone := context.WithTimeout(t.Context(), patience)
+	defer gone()
+	request = request.WithContext(ctx)
+	request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	request.Header.Set("X-Amz-Date", "20261121T000000Z")
+	request.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+	if a.left--; a.left == 0 {
+		_ = a.stack.Close()
+		a.renew(t)
+	}
+	answer := httptest.NewRecorder()
+	a.stack.wire.ServeHTTP(answer, request)
+	if answer.Code >= 500 && answer.Code != http.StatusNotImplemented {
+		t.Errorf("%s %s %s: status %d: %s", request.Method, request.URL.RequestURI(), request.Header.Get("X-Amz-Target"), answer.Code, answer.Body)
+	}
+	for _, said := range a.log.take() {
+		t.Errorf("%s %s %s: %s", request.Method, request.URL.RequestURI(), request.Header.Get("X-Amz-Target"), said)
+	}
+}
+
+// renew starts a local AWS with the resources of operations.txt.
+func (a *attacked) renew(t testing.TB) {
 	s, err := Start(context.Background(), Options{Account: account, Region: "us-east-1", Memory: true, Clock: VirtualClock(), Log: slog.New(a.log)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.stack, a.left = s, requestsEach
-	if first {
-		a.seed()
-	}
-	a.furnish(t, first)
+	a.furnish(t)
 	a.log.take() // some of the script's requests miss what another one has left
 }
 
@@ -118,7 +133,7 @@ func (a *attacked) renew(t testing.TB, first bool) {
 var undoing = regexp.MustCompile(`^(Delete|Detach|Remove|Untag|Unsubscribe|Cancel|Stop|Purge|Abort|Disable|Deregister)`)
 
 // furnish plays operations.txt, without what undoes.
-func (a *attacked) furnish(t testing.TB, seed bool) {
+func (a *attacked) furnish(t testing.TB) {
 	way := &recorder{}
 	p := newPlayer(t, sdkClients(a.stack.URL(), way))
 	for at, m := range scriptLines(t) {
@@ -135,19 +150,14 @@ func (a *attacked) furnish(t testing.TB, seed bool) {
 				p.known[name] = find(out, path)
 			}
 		}
-		if seed && way.request != nil {
-			a.add(way)
+		if a.keep != nil && way.request != nil {
+			a.keep(way.request, way.body)
 		}
 	}
 }
 
-func (a *attacked) add(way *recorder) {
-	r := way.request
-	a.seeds.Add(r.Method, r.URL.RequestURI(), r.Header.Get("X-Amz-Target"), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), way.body)
-}
-
-// seed adds a plausible request for each operation.
-func (a *attacked) seed() {
+// plausible keeps a plausible request for each operation.
+func (a *attacked) plausible(t testing.TB) {
 	way := &recorder{}
 	byName := clients(aws.Config{Region: "us-east-1", BaseEndpoint: aws.String("http://127.0.0.1"), Credentials: credentials.NewStaticCredentialsProvider("any", "thing", ""),
 		HTTPClient: &http.Client{Transport: way}, Retryer: func() aws.Retryer { return aws.NopRetryer{} }})
@@ -158,10 +168,10 @@ func (a *attacked) seed() {
 			}
 			one := &attack{invoke: reflect.ValueOf(byName[name]).MethodByName(op.Name)}
 			way.request = nil
-			if err := one.callIn(a.seeds.Context(), one.input(), unchecked); err == nil || way.request == nil {
+			if err := one.callIn(t.Context(), one.input(), unchecked); err == nil || way.request == nil {
 				continue // what the client does not build without the right members
 			}
-			a.add(way)
+			a.keep(way.request, way.body)
 		}
 	}
 }
