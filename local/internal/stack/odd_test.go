@@ -190,11 +190,14 @@ func oddURLs(u *url.URL) iter.Seq[*url.URL] {
 		parts := strings.Split(u.EscapedPath(), "/")
 		for i := 2; i < len(parts); i++ { // the first says which API it is
 			for _, text := range oddTexts() {
+				if len(text) > 1000 {
+					continue // no client gets that far with a URL
+				}
 				changed := slices.Clone(parts)
 				changed[i] = url.PathEscape(text)
 				odd := *u
 				odd.RawPath = strings.Join(changed, "/")
-				if path, err := url.PathUnescape(odd.RawPath); err == nil && len(text) < 1000 {
+				if path, err := url.PathUnescape(odd.RawPath); err == nil {
 					if odd.Path = path; !yield(&odd) {
 						return
 					}
