@@ -280,6 +280,9 @@ func (w *World) abandon(ctx context.Context, e entry, now time.Time) error {
 // Then the day has nothing to complain of, as far as this story goes.
 func (w *World) mendNight(ctx context.Context, day string, stuck entry, before nightReport) error {
 	w.say("mended   the event of %s is sent again", stuck.orderID())
+	if err := w.forgetExpress(ctx); err != nil {
+		return err
+	}
 	if err := w.publish(ctx, stuck); err != nil {
 		return err
 	}

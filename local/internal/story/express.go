@@ -116,7 +116,8 @@ func (w *World) endedExpress(ctx context.Context, want map[string]expected) (map
 	return ended, nil
 }
 
-// forgetExpress leaves the executions so far to the stories before.
+// forgetExpress leaves the executions so far to the stories before, or to the orders
+// of one.
 func (w *World) forgetExpress(ctx context.Context) error {
 	if !w.express {
 		return nil

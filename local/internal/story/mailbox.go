@@ -74,7 +74,11 @@ func (m *mailbox) collect(ctx context.Context, text string, n int) (found []stri
 			err = errors.Join(err, failed)
 		}
 	}()
-	for quiet := 0; len(found) < n && quiet < 3; {
+	patience := 3
+	if m.w.Advance != nil { // nothing is on its way for longer in one process
+		patience = 1
+	}
+	for quiet := 0; len(found) < n && quiet < patience; {
 		out, err := m.w.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &m.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
 		if err != nil {
 			return found, err
