@@ -204,7 +204,7 @@ func (d *deployment) back(ctx context.Context, before Source, cause error) error
 
 // turn stores the stack with a new status.
 func (d *deployment) turn(status, reason string) error {
-	return d.Store.Update(func(tx *store.Tx) error { return d.state.put(tx, d.state.turn(d.Clock.Now(), status, reason)) })
+	return d.save(func(tx *store.Tx) error { return d.state.put(tx, d.state.turn(d.Clock.Now(), status, reason)) })
 }
 
 // Delete removes a stack's resources, last made first.
@@ -258,7 +258,7 @@ func (d *deployment) performDelete(ctx context.Context) error {
 		errs = append(errs, d.turn("DELETE_FAILED", fmt.Sprintf("The following resource(s) failed to delete: [%s]. ", strings.Join(failed, ", "))))
 		return errors.Join(errs...)
 	}
-	return d.Store.Update(func(tx *store.Tx) error {
+	return d.save(func(tx *store.Tx) error {
 		d.state.Deleted = d.Clock.Now()
 		if err := d.state.put(tx, d.state.turn(d.state.Deleted, "DELETE_COMPLETE", "")); err != nil {
 			return err
@@ -283,7 +283,7 @@ func (d *deployment) tell(id, kind, physical, status, reason string) error {
 	if outcome == "SKIPPED" {
 		events = events[1:]
 	}
-	return d.Store.Update(func(tx *store.Tx) error {
+	return d.save(func(tx *store.Tx) error {
 		if err := d.state.putResource(tx, id); err != nil {
 			return err
 		}
@@ -316,7 +316,7 @@ func (d *deployment) forward(ctx context.Context) error {
 
 // inOrder stores where each resource stands in the template now.
 func (d *deployment) inOrder() error {
-	return d.Store.Update(func(tx *store.Tx) error {
+	return d.save(func(tx *store.Tx) error {
 		for i, r := range d.Wanted.Resources {
 			if have := d.state.Resources[r.LogicalID]; have.Order != i || have.Policy != r.DeletionPolicy || have.Replace != r.UpdateReplacePolicy {
 				have.Order, have.Policy, have.Replace = i, r.DeletionPolicy, r.UpdateReplacePolicy
@@ -360,7 +360,7 @@ func (d *deployment) removeLeftovers(ctx context.Context) {
 // tellOld stores that a replaced resource is gone; the one in its place stays.
 func (d *deployment) tellOld(old *resourceState) error {
 	e := Event{Time: d.Clock.Now(), LogicalID: old.LogicalID, PhysicalID: old.PhysicalID, Type: old.Type, Status: "DELETE_COMPLETE"}
-	return d.Store.Update(func(tx *store.Tx) error { return d.state.put(tx, e) })
+	return d.save(func(tx *store.Tx) error { return d.state.put(tx, e) })
 }
 
 // bring makes one resource what it is wanted to be.

@@ -38,7 +38,7 @@ func TestSecretsAreNotStored(t *testing.T) {
 	if got := strings.Join(k.sent, "\n"); strings.Count(got, "CreateQueue") != 1 || !strings.Contains(got, `"VisibilityTimeout":"41777"`) {
 		t.Errorf("sent %s", got)
 	}
-	for _, bucket := range []string{bucketStack, bucketResource, bucketEvent} {
+	for _, bucket := range []string{bucketStack, bucketText, bucketResource, bucketEvent} {
 		_ = st.View(func(r store.Reader) error {
 			for key, text := range r.Scan(bucket, "", "") {
 				if strings.Contains(string(text), "41777") {
@@ -125,4 +125,25 @@ Resources:
 		t.Fatal(err)
 	}
 	expect(t, "sqs:DeleteQueue http://q/1/last", r.take())
+}
+
+// TestTextsOfEarlierReleases: a stack that was stored when its texts were in it, has
+// them.
+func TestTextsOfEarlierReleases(t *testing.T) {
+	s := newService(t, &recorder{})
+	if err := s.Store.Update(func(tx *store.Tx) error {
+		tx.Put(bucketStack, "old", []byte(`{"Name": "old", "Status": "CREATE_COMPLETE", "Template": "a template", "Processed": "{}"}`))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		state, err := s.load("old")
+		if err != nil || state.Template != "a template" || state.Processed != "{}" {
+			t.Fatalf("%+v %v", state, err)
+		}
+		if err := s.protect("old", true); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

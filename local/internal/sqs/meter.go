@@ -96,8 +96,8 @@ func (s *Service) report() {
 	m.mu.Unlock()
 	for queue, c := range all {
 		s.reportCounts(queue, c)
-		s.reportLevel(queue)
 	}
+	s.reportLevels(slices.Collect(maps.Keys(all)))
 }
 
 func (s *Service) reportCounts(queue string, c counts) {
@@ -110,28 +110,40 @@ func (s *Service) reportCounts(queue string, c counts) {
 	}
 }
 
-// reportLevel reports how full a queue is; a queue that is gone is not. Nothing makes
-// an empty queue hold something without being counted.
-func (s *Service) reportLevel(name string) {
-	var q *queue
-	var oldest time.Time
-	err := s.Store.View(func(r store.Reader) (err error) {
-		if q, err = mustQueue(r, name); err == nil {
-			oldest = q.oldest(r)
+// level is how full a queue is, and when its oldest message was sent.
+type level struct {
+	*queue
+	oldest time.Time
+}
+
+// reportLevels reports how full queues are; one that is gone is not. Nothing makes an
+// empty queue hold something without being counted.
+func (s *Service) reportLevels(names []string) {
+	levels := make([]level, len(names))
+	_ = s.Store.View(func(r store.Reader) error { // a closed store has nothing to report
+		for i, name := range names {
+			if q, err := mustQueue(r, name); err == nil {
+				levels[i] = level{q, q.oldest(r)}
+			}
 		}
-		return err
+		return nil
 	})
-	s.meter.note(name, err == nil && q.held() > 0)
-	if err != nil {
-		return
+	for i, l := range levels {
+		s.meter.note(names[i], l.queue != nil && l.held() > 0)
+		if l.queue != nil {
+			s.reportLevel(l)
+		}
 	}
-	dimensions := map[string]string{"QueueName": name}
-	for metric, n := range map[string]int{"ApproximateNumberOfMessagesVisible": q.Ready, "ApproximateNumberOfMessagesDelayed": q.Delayed, "ApproximateNumberOfMessagesNotVisible": q.InFlight} {
+}
+
+func (s *Service) reportLevel(l level) {
+	dimensions := map[string]string{"QueueName": l.Name}
+	for metric, n := range map[string]int{"ApproximateNumberOfMessagesVisible": l.Ready, "ApproximateNumberOfMessagesDelayed": l.Delayed, "ApproximateNumberOfMessagesNotVisible": l.InFlight} {
 		s.Metrics(metric, dimensions, float64(n), "Count")
 	}
 	age := 0.0
-	if !oldest.IsZero() {
-		age = s.Clock.Now().Sub(oldest).Seconds()
+	if !l.oldest.IsZero() {
+		age = s.Clock.Now().Sub(l.oldest).Seconds()
 	}
 	s.Metrics("ApproximateAgeOfOldestMessage", dimensions, age, "Seconds")
 }
@@ -194,9 +206,7 @@ func (s *Service) lookAtAll() {
 // everyMinute reports all queues that hold something, or did a moment ago.
 func (s *Service) everyMinute() {
 	names := s.meter.worth(s.Clock.Now())
-	for _, name := range names {
-		s.reportLevel(name)
-	}
+	s.reportLevels(names)
 	m := &s.meter
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -130,6 +132,32 @@ func TestReopenKeepsStateAndRefusesOtherSchemas(t *testing.T) {
 	must(t, s.Close())
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "another release (schema 99") {
 		t.Errorf("a foreign schema: %v", err)
+	}
+}
+
+// TestEarlierSchema: what version 1 wrote is there in this one.
+func TestEarlierSchema(t *testing.T) {
+	dir := t.TempDir()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "state.db"))
+	must(t, err)
+	_, err = db.Exec("CREATE TABLE kv (bucket TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID; PRAGMA user_version = 1;" +
+		"INSERT INTO kv VALUES ('b', CAST('k' AS BLOB), CAST('v' AS BLOB)), ('b', CAST('l' AS BLOB), CAST('w' AS BLOB))")
+	must(t, errors.Join(err, db.Close()))
+	for range 2 {
+		s, err := Open(dir)
+		must(t, err)
+		must(t, s.Update(func(tx *Tx) error {
+			var all []string
+			for k, v := range tx.Scan("b", "", "") {
+				all = append(all, k+"="+string(v))
+			}
+			if !slices.Equal(all, []string{"k=v", "l=w"}) {
+				t.Error(all)
+			}
+			tx.Put("b", "l", []byte("w"))
+			return nil
+		}))
+		must(t, s.Close())
 	}
 }
 

@@ -200,7 +200,7 @@ func (s *answers) ask(n int) (asked []*question) {
 			s.Error(err)
 			return
 		}
-		q.token, err = poll(s.Context(), func(ctx context.Context) (string, bool, error) {
+		q.token, err = poll(s.Context(), s.w, func(ctx context.Context) (string, bool, error) {
 			row, err := s.w.item(ctx, q.table, q.entry.orderID())
 			return row["taskToken"], row["taskToken"] != "", err
 		}, "nobody waits for an answer about order "+q.entry.orderID())

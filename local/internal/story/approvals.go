@@ -37,16 +37,19 @@ func (w *World) asked(ctx context.Context, form string) (entry, string, error) {
 	return e, arn, err
 }
 
-// ends waits for an approval's execution and holds its end, the order and the
-// stock against what is expected.
+// ends waits until people were asked and until the approval's execution has ended,
+// and holds its end, the order and the stock against what is expected.
 func (w *World) ends(ctx context.Context, e entry, arn, end, status string, moved map[string]int) (run, error) {
+	w.expect(len(w.hear(ctx, "Approval Requested", e.orderID(), 1)) > 0, "people must be asked about order %s", e.orderID())
+	if err := w.playPeople(ctx); err != nil {
+		return run{}, err
+	}
 	r, err := w.finish(ctx, arn)
 	if err != nil {
 		return r, err
 	}
 	w.tellRun(r)
 	w.expect(r.end() == end, "the approval must end in %s, but ended in %s (%s: %s)", end, r.end(), r.err, r.cause)
-	w.expect(len(w.hear(ctx, "Approval Requested", e.orderID(), 1)) > 0, "people must be asked about order %s", e.orderID())
 	w.announced(ctx, e, status)
 	return r, w.ordered(ctx, e, status, moved)
 }
@@ -77,6 +80,9 @@ func approvedByLooking(ctx context.Context, w *World) error {
 		return n
 	}
 	w.expect(looks(r) == 1, "it must be approved at the first look, but was at look %d", looks(r))
+	if _, err := w.caused(ctx, closingMachine, e.orderID(), 1); err != nil {
+		return err
+	}
 	moved := e.taken()
 	if e, arn, err = w.asked(ctx, "wait"); err != nil {
 		return err

@@ -300,7 +300,7 @@ func (p *supplier) importedOnce(ctx context.Context, tenant string) error {
 		p.w.say("outcome  %s: %s", j.Status, j.Message)
 		p.w.expect(j.Status == "COMPLETED" && j.TotalRows == importGood+importAgain+importBad, "all rows must be looked at, but the job is %+v", j)
 	}
-	_, err = poll(ctx, func(ctx context.Context) (int, bool, error) {
+	_, err = poll(ctx, p.w, func(ctx context.Context) (int, bool, error) {
 		items, err := p.w.all(ctx, "data", "PRODUCT#"+tenant)
 		return len(items), len(items) == importGood, err
 	}, "the commands of the import have not been carried out")

@@ -145,7 +145,7 @@ func payingExpress(t *testing.T, w *World) (id, arn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = poll(t.Context(), func(ctx context.Context) (struct{}, bool, error) {
+	_, err = poll(t.Context(), w, func(ctx context.Context) (struct{}, bool, error) {
 		record, err := w.item(ctx, "Orders", id)
 		return struct{}{}, record["status"] == "reserved", err
 	}, "the order is not reserved")
@@ -158,7 +158,7 @@ func payingExpress(t *testing.T, w *World) (id, arn string) {
 // runsAgain: what a crash interrupts runs from the start, under the same ARN. The
 // claim on the order lets it pass, so the steps must know what they have done.
 func runsAgain(t *testing.T, w *World, id, arn string) {
-	r, err := poll(t.Context(), func(ctx context.Context) (run, bool, error) {
+	r, err := poll(t.Context(), w, func(ctx context.Context) (run, bool, error) {
 		runs, err := w.expressRuns(ctx)
 		i := slices.IndexFunc(runs, func(r run) bool { return r.arn == arn && r.status != "RUNNING" })
 		if i < 0 {

@@ -72,7 +72,7 @@ func (w *World) askImport(ctx context.Context, in map[string]any) (job, error) {
 
 // importEnded waits for a job's end.
 func (w *World) importEnded(ctx context.Context, pk, sk string) (job, error) {
-	return poll(ctx, func(ctx context.Context) (job, bool, error) {
+	return poll(ctx, w, func(ctx context.Context) (job, bool, error) {
 		row, err := w.row(ctx, "import_tmp", pk, sk)
 		if err != nil {
 			return job{}, false, err
@@ -198,7 +198,7 @@ func importDirect(ctx context.Context, w *World) error {
 		}
 		w.say("outcome  %s: %s", j.Status, j.Message)
 		w.expect(j.Status == "COMPLETED" && j.FailedRows == importBad && j.SucceededRows == importGood+importAgain, "as through the machine, but the job is %+v", j)
-		_, err = poll(ctx, func(ctx context.Context) (int, bool, error) {
+		_, err = poll(ctx, w, func(ctx context.Context) (int, bool, error) {
 			items, err := w.all(ctx, "data", "PRODUCT#"+tenant)
 			return len(items), len(items) == importGood, err
 		}, "the commands have not been carried out")

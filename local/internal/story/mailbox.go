@@ -74,12 +74,8 @@ func (m *mailbox) collect(ctx context.Context, text string, n int) (found []stri
 			err = errors.Join(err, failed)
 		}
 	}()
-	patience := 3
-	if m.w.Advance != nil { // nothing is on its way for longer in one process
-		patience = 1
-	}
-	for quiet := 0; len(found) < n && quiet < patience; {
-		out, err := m.w.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &m.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
+	for quiet := 0; len(found) < n && quiet < 3; {
+		out, err := m.receive(ctx, quiet)
 		if err != nil {
 			return found, err
 		}
@@ -97,6 +93,21 @@ func (m *mailbox) collect(ctx context.Context, text string, n int) (found []stri
 		}
 	}
 	return found, nil
+}
+
+// receive waits a second for messages: on the endpoint's clock, where that can be
+// moved on when nothing else is to be done.
+func (m *mailbox) receive(ctx context.Context, quiet int) (*sqs.ReceiveMessageOutput, error) {
+	in := &sqs.ReceiveMessageInput{QueueUrl: &m.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1}
+	if m.w.Advance != nil {
+		in.WaitTimeSeconds = 0
+		if quiet > 0 {
+			if err := m.w.Advance(ctx, time.Second); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return m.w.queues.ReceiveMessage(ctx, in)
 }
 
 // close removes a queue of its own.

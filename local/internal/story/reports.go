@@ -225,7 +225,7 @@ func (w *World) tellTrace(ctx context.Context, r run) error {
 	// Of five people: start, two hops for the names, four for each person, two for the sum.
 	const events = 1 + 2 + 5*4 + 2
 	function := lambda.NewFromConfig(w.sdk)
-	t, err := poll(ctx, func(ctx context.Context) (t trace, done bool, err error) {
+	t, err := poll(ctx, w, func(ctx context.Context) (t trace, done bool, err error) {
 		out, err := function.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(w.Prefix + "job-events"), Payload: fmt.Appendf(nil, `{"job": %q}`, r.arn)})
 		if err != nil {
 			return t, false, err

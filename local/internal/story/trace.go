@@ -47,7 +47,7 @@ func traced(ctx context.Context, w *World) error {
 // logged waits for a function's log line that contains text.
 func (w *World) logged(ctx context.Context, function, text string) (string, error) {
 	client := cloudwatchlogs.NewFromConfig(w.sdk)
-	return poll(ctx, func(ctx context.Context) (string, bool, error) {
+	return poll(ctx, w, func(ctx context.Context) (string, bool, error) {
 		pages := cloudwatchlogs.NewFilterLogEventsPaginator(client, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/" + w.Prefix + function)})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)

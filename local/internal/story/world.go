@@ -183,7 +183,7 @@ type outcome struct {
 func (w *World) await(ctx context.Context, want map[string]expected) ([]outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, w.pace()) {
 		ended, err := w.ended(ctx, want)
 		if err != nil {
 			return nil, err
