@@ -55,25 +55,31 @@ func (w *World) overwrite(ctx context.Context, in map[string]any, word, edit str
 	return err
 }
 
-// imported asks for an import and waits until it is done.
+// imported asks for an import that must succeed.
 func (w *World) imported(ctx context.Context, in map[string]any) error {
+	j, err := w.importedAndTold(ctx, in)
+	w.say("outcome  %s, %s: %s", in["processingMode"], j.Status, j.Message)
+	w.expect(j.Status == "COMPLETED" && j.FailedRows == importBad, "all but %d rows must come in, but the job is %+v", importBad, j)
+	return err
+}
+
+// importedAndTold asks for an import and waits until it has ended and was told of.
+func (w *World) importedAndTold(ctx context.Context, in map[string]any) (job, error) {
 	news, err := w.subscribe(ctx, "main-sns")
 	if err != nil {
-		return err
+		return job{}, err
 	}
 	defer news.close(context.WithoutCancel(ctx))
 	j, err := w.askImport(ctx, in)
 	if err != nil {
-		return err
+		return j, err
 	}
 	if j, err = w.importEnded(ctx, j.PK, j.SK); err != nil {
-		return err
+		return j, err
 	}
-	w.say("outcome  %s, %s: %s", in["processingMode"], j.Status, j.Message)
-	w.expect(j.Status == "COMPLETED" && j.FailedRows == importBad, "all but %d rows must come in, but the job is %+v", importBad, j)
 	heard, err := news.collect(ctx, fmt.Sprintf(`"action":"import-status","id":"%s#%s"`, j.PK, j.SK), 1)
 	w.expect(len(heard) == 1, "whoever asked for the import must hear that it has ended")
-	return err
+	return j, err
 }
 
 func (w *World) checkHistory(ctx context.Context, tenant string) error {
@@ -108,8 +114,27 @@ func importRefused(ctx context.Context, w *World) error {
 		}
 		w.say("outcome  %s: %s", j.Status, j.Message)
 		w.expect(j.Status == "FAILED" && j.FailedRows > 0, "too many rows are bad, but the job is %+v", j)
-		return nil
+		return w.nothingGood(ctx, in)
 	})
+}
+
+// nothingGood imports a file without one good row at once: the import has ended as it
+// begins.
+func (w *World) nothingGood(ctx context.Context, in map[string]any) error {
+	text, err := fs.ReadFile(w.Files, importFile)
+	if err != nil {
+		return err
+	}
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	bucket, key := fmt.Sprint(in["bucket"]), fmt.Sprint(in["key"])
+	if _, err = w.s3().PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(append(first, "\nnothing\nnothing again\n"...))}); err != nil {
+		return err
+	}
+	in["processingMode"] = "DIRECT"
+	j, err := w.importedAndTold(ctx, in)
+	w.say("outcome  %s: %s", j.Status, j.Message)
+	w.expect(j.Status == "FAILED" && j.FailedRows == 2, "no row is good, but the job is %+v", j)
+	return err
 }
 
 // commandLarge publishes attributes that go to S3, and then what changes one.
