@@ -330,7 +330,7 @@ func (s *Server) authorize(ctx context.Context, svc *Service, op *Operation, in 
 // leave is the door through which every error leaves.
 func (s *Server) leave(svc *Service, op *Operation, err error) *Error {
 	e := svc.asError(err)
-	if e.Status >= 500 {
+	if e.Status >= 500 && !errors.Is(err, context.Canceled) { // a client that left, or the end of the server, is no fault
 		name := ""
 		if op != nil {
 			name = op.Name
