@@ -33,7 +33,7 @@ func (c *explainCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Event, err)
 	}
-	s, err := c.start(ctx)
+	s, err := c.start(ctx, "explain builds no functions")
 	if err != nil {
 		return err
 	}
@@ -63,14 +63,15 @@ func (c *explainCommand) print(verdicts [][]stack.Verdict) error {
 	return nil
 }
 
-// start deploys the template into memory, on a free port.
-func (o where) start(ctx context.Context) (*stack.Stack, error) {
+// start deploys the template into memory, on a free port; its functions too, unless
+// there is a reason not to build them.
+func (o where) start(ctx context.Context, unbuilt string) (*stack.Stack, error) {
 	s, err := stack.Start(ctx, stack.Options{Account: o.Account, Region: o.Region, Memory: true, Clock: clock.Real(), Log: o.logger()})
 	if err != nil {
 		return nil, err
 	}
 	d := o.deployment()
-	d.Progress, d.Step = nil, nil
+	d.Progress, d.Step, d.Unbuilt = nil, nil, unbuilt
 	if err := s.Deploy(ctx, d); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -141,7 +142,7 @@ func (c *invokeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := c.start(ctx)
+	s, err := c.start(ctx, "")
 	if err != nil {
 		return err
 	}

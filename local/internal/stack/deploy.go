@@ -29,6 +29,9 @@ type Deployment struct {
 	// Parameters win.
 	Preferred map[string]string
 	Progress  io.Writer
+	// Unbuilt, unless empty, is why functions are not built: what whoever invokes one
+	// is told.
+	Unbuilt string
 	// Step is told each resource that is there, of so many. It may be nil.
 	Step func(done, of int, name string)
 }
@@ -53,7 +56,7 @@ func (s *Stack) Deploy(ctx context.Context, d Deployment) error {
 	if err := local.read(wanted); err != nil {
 		return err
 	}
-	if local.code, err = s.services.build(ctx, local.dir, wanted.Resources, d.Progress); err != nil {
+	if local.code, err = s.services.build(ctx, local.dir, wanted.Resources, d); err != nil {
 		return err
 	}
 	// Names of versions tell one state of the code from another, so the stack is

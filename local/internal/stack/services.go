@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -292,13 +291,16 @@ func (v *services) sources(root string, resources []*template.Resource) (cfg gob
 // build makes the programs of the functions whose code is a folder and returns
 // their Code properties. A function that does not compile fails the deployment,
 // with the compiler's words.
-func (v *services) build(ctx context.Context, root string, resources []*template.Resource, progress io.Writer) (map[string]*jsonvalue.Object, error) {
+func (v *services) build(ctx context.Context, root string, resources []*template.Resource, d Deployment) (map[string]*jsonvalue.Object, error) {
 	cfg, ids := v.sources(root, resources)
+	if d.Unbuilt != "" {
+		return unbuilt(ids, d.Unbuilt), nil
+	}
 	if len(cfg.Functions) == 0 {
 		return nil, nil
 	}
-	if progress != nil {
-		_, _ = fmt.Fprintf(progress, "building %d functions\n", len(cfg.Functions))
+	if d.Progress != nil {
+		_, _ = fmt.Fprintf(d.Progress, "building %d functions\n", len(cfg.Functions))
 	}
 	result, err := gobuild.Build(ctx, cfg)
 	if err != nil {
@@ -315,4 +317,13 @@ func (v *services) build(ctx context.Context, root string, resources []*template
 		code[ids[id]] = jsonvalue.NewObject(jsonvalue.Member{Name: "LocalPath", Value: program})
 	}
 	return code, errors.Join(faults...)
+}
+
+// unbuilt are the Code properties of functions without a program.
+func unbuilt(ids map[string]string, why string) map[string]*jsonvalue.Object {
+	code := map[string]*jsonvalue.Object{}
+	for _, id := range ids {
+		code[id] = jsonvalue.NewObject(jsonvalue.Member{Name: "LocalFault", Value: why})
+	}
+	return code
 }
