@@ -333,7 +333,9 @@ func (w *world) settle() {
 		case w.lingering():
 			w.zombies("")
 		case len(waiting) > 0:
-			w.heartbeat(waiting[0])
+			for _, e := range waiting {
+				w.heartbeat(e)
+			}
 		default:
 			return
 		}

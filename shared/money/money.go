@@ -158,7 +158,8 @@ func split(text string) (significand string, exponent int, negative bool, err er
 	return trimmed, exponent, negative, nil
 }
 
-// parseExponent refuses what no amount needs, so that nobody counts to it.
+// parseExponent reads no further than maxExponent, so that nobody counts to it: from
+// there on a number is too large or too precise, whatever its digits, or zero.
 func parseExponent(text string) (int, error) {
 	unsigned, negative := strings.CutPrefix(text, "-")
 	if !negative {
@@ -171,11 +172,8 @@ func parseExponent(text string) (int, error) {
 	if err != nil || exponent > maxExponent {
 		exponent = maxExponent
 	}
-	switch {
-	case negative:
+	if negative {
 		return -exponent, nil
-	case exponent == maxExponent:
-		return 0, ErrTooLarge
 	}
 	return exponent, nil
 }
