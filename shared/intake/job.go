@@ -278,7 +278,8 @@ func (b Book) Begin(ctx context.Context, j Job, execution string) error {
 		map[string]any{":to": Processing, ":created": Created, ":queued": Queued, ":execution": execution})
 }
 
-// Settle writes what became of a row of a direct import, and counts it, once.
+// Settle writes what became of a row of a direct import, counts it, once, and closes
+// the job behind the last one.
 func (b Book) Settle(ctx context.Context, e Entry, r Result) error {
 	status, message := Completed, "published"
 	switch {
@@ -296,8 +297,14 @@ func (b Book) Settle(ctx context.Context, e Entry, r Result) error {
 	if err != nil && !errors.As(err, &refused) {
 		return err
 	}
+	return b.Close(ctx, e)
+}
+
+// Close ends the job of a row whose result is written, where that was the last one. It
+// is for a row that comes again, too: whoever settled it may have died before this.
+func (b Book) Close(ctx context.Context, e Entry) error {
 	j, err := b.Load(ctx, e.JobPK, e.JobSK)
-	if err != nil || j.Processed < j.Total || j.Status.Over() {
+	if err != nil || j.Processed < j.Total || j.Told {
 		return err
 	}
 	return b.Finish(ctx, j.PK, j.SK, Outcome{Counts: j.Counts, ErrorReport: j.ErrorReport, Tolerated: j.Order.Tolerated})

@@ -120,7 +120,6 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestTolerated: 25 of a hundred rows may fail.
 // TestToldInTheEnd: the end is written before it is told; a telling that failed is made
 // up for by the next attempt, and what was told is not told again.
 func TestToldInTheEnd(t *testing.T) {
@@ -138,6 +137,7 @@ func TestToldInTheEnd(t *testing.T) {
 	}
 }
 
+// TestTolerated: 25 of a hundred rows may fail.
 func TestTolerated(t *testing.T) {
 	h, _, s3 := setUp(t)
 	results(s3, map[string]string{"SUCCEEDED": good})

@@ -73,8 +73,11 @@ func (h handler) start(ctx context.Context, pk, sk string) error {
 // publish brings one row of a direct import in.
 func (h handler) publish(ctx context.Context, pk, sk string) error {
 	e, err := h.book.LoadEntry(ctx, pk, sk)
-	if err != nil || e.Status.Over() {
+	if err != nil {
 		return err
+	}
+	if e.Status.Over() {
+		return h.book.Close(ctx, e)
 	}
 	j, err := h.book.Load(ctx, e.JobPK, e.JobSK)
 	if err != nil {

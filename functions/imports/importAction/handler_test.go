@@ -20,9 +20,16 @@ import (
 	"github.com/stepworks/stepworks/shared/table/tabletest"
 )
 
-type ear struct{ told []string }
+type ear struct {
+	told []string
+	deaf int // so many times
+}
 
 func (e *ear) Tell(_ context.Context, m notify.Message) error {
+	if e.deaf > 0 {
+		e.deaf--
+		return failure.New(failure.TransientUnavailable, "the topic does not answer")
+	}
 	e.told = append(e.told, string(m.Action)+" "+m.SK)
 	return nil
 }
@@ -106,6 +113,42 @@ func TestRows(t *testing.T) {
 		assert.Len(t, db.Rows("commands"), want.commands)
 		assert.Equal(t, []string{"import-status " + sk}, e.told)
 	}
+}
+
+// TestTheLastRowTells: a telling that failed is made up for when the message comes again,
+// although the job is over by then.
+func TestTheLastRowTells(t *testing.T) {
+	h, db, _, e := setUp()
+	e.deaf = 1
+	j := job(t, db)
+	j.Total, j.Status, j.Mode = 1, intake.Processing, intake.Direct
+	db.Set("import_tmp", j)
+	entry := j.NewEntry(intake.Line{Number: 2})
+	require.NoError(t, json.Unmarshal([]byte(`{"sku":"A","name":"Ann","price":"1"}`), &entry.Values))
+	db.Set("import_tmp", entry)
+	for _, failed := range []int{1, 0, 0} {
+		got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, "importAction-row"))
+		require.NoError(t, err)
+		assert.Len(t, got.BatchItemFailures, failed)
+		assert.Equal(t, intake.Completed, job(t, db).Status)
+	}
+	assert.Equal(t, []string{"import-status " + sk}, e.told)
+}
+
+// TestTheLastRowCloses: whoever settled the last row died before the job's end.
+func TestTheLastRowCloses(t *testing.T) {
+	h, db, _, e := setUp()
+	j := job(t, db)
+	j.Total, j.Processed, j.Succeeded, j.Status, j.Mode = 1, 1, 1, intake.Processing, intake.Direct
+	db.Set("import_tmp", j)
+	entry := j.NewEntry(intake.Line{Number: 2})
+	entry.Status = intake.Completed
+	db.Set("import_tmp", entry)
+	got, err := h.handle(t.Context(), steptest.Sample[feed.Batch](t, "importAction-row"))
+	require.NoError(t, err)
+	assert.Empty(t, got.BatchItemFailures)
+	assert.Equal(t, intake.Completed, job(t, db).Status)
+	assert.Equal(t, []string{"import-status " + sk}, e.told)
 }
 
 // TestEachMessageForItself: one that fails comes again.

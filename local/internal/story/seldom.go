@@ -78,7 +78,7 @@ func (w *World) importedAndTold(ctx context.Context, in map[string]any) (job, er
 		return j, err
 	}
 	heard, err := news.collect(ctx, fmt.Sprintf(`"action":"import-status","id":"%s#%s"`, j.PK, j.SK), 1)
-	w.expect(len(heard) == 1, "whoever asked for the import must hear that it has ended")
+	w.expect(len(heard) > 0, "whoever asked for the import must hear that it has ended") // at least once
 	return j, err
 }
 
